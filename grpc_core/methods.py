@@ -1,0 +1,183 @@
+"""Methods: what a server runs for a path.
+
+A service is a set of methods; each is one of four kinds, by whether the request and the response are a stream. A
+*method handler* says which kind, how to read and write the messages, and what function to run. A *generic handler*
+answers, for the path of a call, with a method handler or with None. The names and shapes are grpcio's, and nothing here
+asks for its own types: handlers made with grpcio work as they are, because only their attributes are read.
+
+A generic handler made by `method_handlers_generic_handler` always answers the same, so `MethodTable` flattens it into
+one dictionary. Any other may decide by the metadata of the call, so it is asked anew for every call.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Self
+
+from grpc_core.metadata import MetadataPairs
+
+Behavior = Callable[..., Any]
+"""`behavior(request or request iterator, context)`, plain or async; returns or yields the response."""
+Deserializer = Callable[[bytes], Any]
+Serializer = Callable[[Any], bytes]
+
+
+@dataclasses.dataclass(eq=False)
+class RpcMethodHandler:
+    """One method of a service. Exactly one of the four behaviors is set, the one that the two flags name.
+
+    Without a (de)serializer the behavior sees and gives `bytes`. Subclasses may set the attributes as they like.
+    """
+
+    request_streaming: bool = False
+    response_streaming: bool = False
+    request_deserializer: Deserializer | None = None
+    response_serializer: Serializer | None = None
+    unary_unary: Behavior | None = None
+    unary_stream: Behavior | None = None
+    stream_unary: Behavior | None = None
+    stream_stream: Behavior | None = None
+
+    def _replace(self, **changes: Any) -> Self:
+        """A copy with some attributes changed, as interceptors make; the name is that of a named tuple's method."""
+        if unknown := changes.keys() - _HANDLER_FIELDS:
+            raise ValueError(f"a method handler has no {', '.join(sorted(unknown))}")
+        replaced = copy.copy(self)
+        for name, value in changes.items():
+            setattr(replaced, name, value)
+        return replaced
+
+
+_HANDLER_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(RpcMethodHandler))
+
+
+def unary_unary_rpc_method_handler(
+    behavior: Behavior,
+    request_deserializer: Deserializer | None = None,
+    response_serializer: Serializer | None = None,
+) -> RpcMethodHandler:
+    """A handler for a method with one request and one response."""
+    return RpcMethodHandler(False, False, request_deserializer, response_serializer, unary_unary=behavior)
+
+
+def unary_stream_rpc_method_handler(
+    behavior: Behavior,
+    request_deserializer: Deserializer | None = None,
+    response_serializer: Serializer | None = None,
+) -> RpcMethodHandler:
+    """A handler for a method with one request and a stream of responses."""
+    return RpcMethodHandler(False, True, request_deserializer, response_serializer, unary_stream=behavior)
+
+
+def stream_unary_rpc_method_handler(
+    behavior: Behavior,
+    request_deserializer: Deserializer | None = None,
+    response_serializer: Serializer | None = None,
+) -> RpcMethodHandler:
+    """A handler for a method with a stream of requests and one response."""
+    return RpcMethodHandler(True, False, request_deserializer, response_serializer, stream_unary=behavior)
+
+
+def stream_stream_rpc_method_handler(
+    behavior: Behavior,
+    request_deserializer: Deserializer | None = None,
+    response_serializer: Serializer | None = None,
+) -> RpcMethodHandler:
+    """A handler for a method with a stream of requests and a stream of responses."""
+    return RpcMethodHandler(True, True, request_deserializer, response_serializer, stream_stream=behavior)
+
+
+class HandlerCallDetails(NamedTuple):
+    """A call that has just arrived: its path, as `/package.Service/Method`, and its metadata."""
+
+    method: str
+    invocation_metadata: MetadataPairs
+
+
+class GenericRpcHandler(abc.ABC):
+    """Answers for any number of methods."""
+
+    @abc.abstractmethod
+    def service(self, handler_call_details: HandlerCallDetails) -> RpcMethodHandler | None:
+        """The handler for this call, or None when the method is not one of this object's."""
+
+
+class ServiceRpcHandler(GenericRpcHandler):
+    """Answers for the methods of one service."""
+
+    @abc.abstractmethod
+    def service_name(self) -> str:
+        """The full name of the service, `package.Service`."""
+
+
+class _ServiceHandler(ServiceRpcHandler):
+    """The methods of one service, from a dictionary: the same answer to the same path, always."""
+
+    def __init__(self, service: str, method_handlers: Mapping[str, RpcMethodHandler]) -> None:
+        self._service = service
+        self.handlers_by_path: Final = _by_path(service, method_handlers)
+
+    def service_name(self) -> str:
+        return self._service
+
+    def service(self, handler_call_details: HandlerCallDetails) -> RpcMethodHandler | None:
+        return self.handlers_by_path.get(handler_call_details.method)
+
+
+def method_handlers_generic_handler(service: str, method_handlers: Mapping[str, RpcMethodHandler]) -> GenericRpcHandler:
+    """A generic handler for the service of that full name, from its method handlers by method name."""
+    return _ServiceHandler(service, method_handlers)
+
+
+def _by_path(service: str, method_handlers: Mapping[str, RpcMethodHandler]) -> dict[str, RpcMethodHandler]:
+    return {f"/{service}/{method}": handler for method, handler in method_handlers.items()}
+
+
+class MethodTable:
+    """All that a server answers for. The order of precedence is grpcio's:
+
+    registered handlers before generic ones; the later registration of a path replaces the earlier; of the generic
+    handlers the one added first answers.
+    """
+
+    __slots__ = ("_asked", "_known")
+
+    def __init__(self) -> None:
+        self._known: dict[str, RpcMethodHandler] = {}
+        # From the first generic handler on that has to be asked, in order: what stands after it may not overtake it.
+        self._asked: list[GenericRpcHandler] = []
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[GenericRpcHandler]) -> None:
+        """Add generic handlers, ours or foreign. Raises `AttributeError`, and adds none, if one lacks `service`."""
+        handlers = tuple(generic_rpc_handlers)
+        for handler in handlers:
+            if not callable(getattr(handler, "service", None)):
+                raise AttributeError(
+                    f'"{handler}" must conform to grpc.GenericRpcHandler type but does not have "service" method!'
+                )
+        for handler in handlers:
+            if type(handler) is _ServiceHandler and not self._asked:
+                self._known = handler.handlers_by_path | self._known
+            else:
+                self._asked.append(handler)
+
+    def add_registered_method_handlers(self, service: str, method_handlers: Mapping[str, RpcMethodHandler]) -> None:
+        """Add the methods of the service of that full name, by method name."""
+        self._known |= _by_path(service, method_handlers)
+
+    def find(self, path: str, invocation_metadata: MetadataPairs) -> RpcMethodHandler | None:
+        """The handler for a call, or None: UNIMPLEMENTED. Raises what a generic handler raises when it is asked.
+
+        A path that is not `/service/method` is one that nobody answers for; it needs no error of its own.
+        """
+        handler = self._known.get(path)
+        if handler is None and self._asked:
+            details = HandlerCallDetails(path, invocation_metadata)
+            for generic_handler in self._asked:
+                handler = generic_handler.service(details)
+                if handler is not None:
+                    return handler
+        return handler
