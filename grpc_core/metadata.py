@@ -47,7 +47,6 @@ class Metadata(Collection[tuple[str, MetadataValue]]):
     """
 
     __slots__ = ("_values",)
-    __hash__ = None  # type: ignore[assignment]  # Mutable, hence unhashable, like a dict.
 
     def __init__(self, *pairs: tuple[str, MetadataValue]) -> None:
         self._values: dict[str, list[MetadataValue]] = {}
@@ -112,7 +111,7 @@ class Metadata(Collection[tuple[str, MetadataValue]]):
             del self._values[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._values
+        return isinstance(key, str) and key in self._values
 
     def __len__(self) -> int:
         return sum(map(len, self._values.values()))
