@@ -46,10 +46,9 @@ def encode_timeout(timeout_s: float) -> bytes:
         if scaled > _VALUE_MAX:
             continue
         value = math.ceil(scaled)
-        if value * seconds / per_second < timeout_s:  # The product above was rounded down to a whole number.
+        if value * seconds / per_second < timeout_s:  # The product was rounded down, to a whole number.
             value += 1
-        if value <= _VALUE_MAX:
-            return b"%d%b" % (value, letter)
+        return b"%d%b" % (value, letter)
     return b"%dH" % _VALUE_MAX
 
 

@@ -53,7 +53,10 @@ def test_not_a_number_is_a_local_error() -> None:
 
 
 @given(st.floats(min_value=0, exclude_min=True, max_value=TIMEOUT_S_MAX))
-@example(math.nextafter(0.1, 1))
+@example(math.nextafter(0.02854047, 1))  # Times 1e9, it rounds down to 28540470.
+@example(math.nextafter(0.099999999, 1))
+@example(math.nextafter(99.999999, 100))
+@example(math.nextafter(99999.999, 100_000))
 @example(math.nextafter(100.0, 101))
 @example(99.999999000001)
 @example(5e-324)
