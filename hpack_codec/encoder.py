@@ -1,0 +1,223 @@
+"""Encoding field lists (RFC 7541 §6), and what to keep out of the table (§7.1).
+
+For each field, the first of these that applies:
+
+    it is in a table                                  indexed                     one or two octets
+    it is a secret                                    literal, never indexed      §7.1.3
+    its value will not come again, or is too large    literal without indexing
+    otherwise                                         literal, and a new entry    indexed from now on
+
+*A secret* is a `NeverIndexedField`, or has a name in `never_indexed_names`, or is a short cookie: whoever
+can add fields to a connection and see sizes could guess it one attempt at a time, and a short one within few.
+
+*Will not come again* is known of some names (`VARYING_NAMES`). Of others it is learnt: after four entries
+under one name of which none was used again, a value is only entered when it is the same as that name's last.
+A trace id therefore stops flushing the table after four requests, while a token that is renewed each hour
+costs one literal more.
+"""
+
+from collections.abc import Iterable
+
+from hpack_codec.block_cache import BlockCache
+from hpack_codec.dynamic_table import TABLE_BYTES_DEFAULT, SearchableDynamicTable
+from hpack_codec.fields import FIELD_OVERHEAD_BYTES, Field, FieldList, NeverIndexedField
+from hpack_codec.integers import INTEGER_MAX, encode_integer
+from hpack_codec.representations import INCREMENTAL, INDEXED, NEVER_INDEXED, SIZE_UPDATE, WITHOUT_INDEXING
+from hpack_codec.static_table import STATIC_ENTRIES, STATIC_INDEX_OF_FIELD, STATIC_INDEX_OF_NAME
+from hpack_codec.strings import encode_string
+
+NEVER_INDEXED_NAMES = frozenset((b"authorization", b"proxy-authorization", b"set-cookie"))
+"""Fields that carry credentials by definition (RFC 7541 §7.1.3)."""
+
+COOKIE_BYTES_MIN = 20
+"""A shorter cookie does not hold enough entropy to be safe from guessing in a table (RFC 7541 §7.1.3)."""
+
+VARYING_NAMES = frozenset(
+    (
+        b"age",
+        b"content-length",
+        b"content-range",
+        b"date",
+        b"etag",
+        b"expires",
+        b"grpc-timeout",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-unmodified-since",
+        b"last-modified",
+        b"location",
+        b"range",
+        b"retry-after",
+    )
+)
+"""Fields whose value belongs to one message or one resource: an entry would push out one that is used."""
+
+ENTRY_SHARE_MAX = 4
+"""An entry may take up to one in so many of the table's bytes; a larger one would empty most of it."""
+
+FRUITLESS_ENTRIES_MAX = 4
+"""Entries under one name that may go unused before the name must prove that its values repeat."""
+
+TRACKED_NAMES_MAX = 64
+"""Names whose history is kept: the table of 4,096 bytes seldom holds more; beyond it, history starts anew."""
+
+_INDEXED_STATIC = {field: encode_integer(index, 7, INDEXED.pattern) for field, index in STATIC_INDEX_OF_FIELD.items()}
+
+
+class Encoder:
+    """Encodes the blocks of one direction of one connection, in the order in which they are sent.
+
+    `table_bytes_max` is this end's own cap on the table, whatever the peer allows. A block must be sent once
+    it is encoded: the peer's table follows it. `generation` changes whenever the dynamic table does.
+    """
+
+    __slots__ = (
+        "_bytes_cap",
+        "_bytes_smallest",
+        "_bytes_target",
+        "_cache",
+        "_fruitless",
+        "_last_value",
+        "_lookup",
+        "_never_indexed_names",
+        "_peer_bytes_max",
+        "_table",
+        "generation",
+    )
+
+    def __init__(
+        self,
+        *,
+        table_bytes_max: int = TABLE_BYTES_DEFAULT,
+        never_indexed_names: frozenset[bytes] = NEVER_INDEXED_NAMES,
+    ) -> None:
+        if not 0 <= table_bytes_max <= INTEGER_MAX:
+            raise ValueError(f"table_bytes_max is {table_bytes_max}, allowed 0 to {INTEGER_MAX}")
+        self._never_indexed_names = never_indexed_names
+        self._table = SearchableDynamicTable()
+        self._cache: BlockCache[FieldList, bytes] = BlockCache()
+        self._lookup = self._cache.lookup
+        self._fruitless: dict[bytes, int] = {}
+        self._last_value: dict[bytes, bytes] = {}
+        self._bytes_cap = table_bytes_max
+        self._peer_bytes_max = TABLE_BYTES_DEFAULT
+        self._bytes_target = TABLE_BYTES_DEFAULT
+        self._bytes_smallest: int | None = None  # Not None: a size update is due, and this comes first.
+        self.generation = 0
+        self.set_table_bytes_max(TABLE_BYTES_DEFAULT)
+
+    def set_table_bytes_max(self, size: int) -> None:
+        """The peer's SETTINGS_HEADER_TABLE_SIZE; the next block announces what this end makes of it.
+
+        Of several changes between two blocks, the smallest is announced and then the last (§4.2). A reduction
+        is always announced, even to a size above this end's own cap: RFC 9113 §4.3.1 lets a peer insist.
+        Raises ValueError when `size` is not a setting's value.
+        """
+        if not 0 <= size <= INTEGER_MAX:
+            raise ValueError(f"SETTINGS_HEADER_TABLE_SIZE is {size}, allowed 0 to {INTEGER_MAX}")
+        target = min(size, self._bytes_cap)
+        if size < self._peer_bytes_max or target != self._bytes_target:
+            smallest = self._bytes_smallest
+            self._bytes_smallest = target if smallest is None else min(smallest, target)
+            self._cache.clear()
+        self._peer_bytes_max = size
+        self._bytes_target = target
+
+    def encode(self, fields: Iterable[Field]) -> bytes:
+        """The field block for `fields`, in their order. A tuple that was encoded before is looked up."""
+        if type(fields) is not tuple:
+            fields = tuple(fields)
+        block = self._lookup(fields)
+        if block is not None:
+            return block
+        table = self._table
+        unchanged = self._bytes_smallest is None
+        try:
+            block = self._compose(fields)
+        except BaseException:
+            # Entries of a block that is never sent are unknown to the peer: have both ends forget everything.
+            self._bytes_smallest = 0
+            self._cache.clear()
+            raise
+        if unchanged and table.generation == self.generation:
+            list_bytes = sum([len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in fields])
+            self._cache.store(fields, block, len(block) + list_bytes)
+        else:
+            self.generation = table.generation
+            self._cache.clear()
+        return block
+
+    def _compose(self, fields: FieldList) -> bytes:
+        table = self._table
+        number_of_field = table.number_of_field
+        octets = bytearray()
+        if self._bytes_smallest is not None:
+            octets += self._size_updates(self._bytes_smallest)
+        for field in fields:
+            indexed = _INDEXED_STATIC.get(field)
+            if indexed is not None:
+                octets += indexed
+                continue
+            number = number_of_field.get(field)
+            if number is not None:
+                octets += encode_integer(STATIC_ENTRIES + table.inserted - number, 7, 0x80)
+                self._fruitless.pop(field[0], None)
+            else:
+                octets += self._literal(field)
+        return bytes(octets)
+
+    def _literal(self, field: Field) -> bytes:
+        """A literal representation of `field`, which is in no table."""
+        name, value = field
+        table = self._table
+        if self._is_secret(field):
+            representation = NEVER_INDEXED
+        elif self._is_worth_an_entry(name, value):
+            representation = INCREMENTAL
+        else:
+            representation = WITHOUT_INDEXING
+        index = STATIC_INDEX_OF_NAME.get(name, 0)
+        if not index:
+            number = table.number_of_name.get(name)
+            if number is not None:
+                index = STATIC_ENTRIES + table.inserted - number
+        octets = encode_integer(index, representation.prefix_bits, representation.pattern)
+        if not index:
+            octets += encode_string(name)
+        if representation is INCREMENTAL:
+            table.insert(field)
+        return octets + encode_string(value)
+
+    def _is_secret(self, field: Field) -> bool:
+        name, value = field
+        return (
+            name in self._never_indexed_names
+            or type(field) is NeverIndexedField
+            or (name == b"cookie" and len(value) < COOKIE_BYTES_MIN)
+        )
+
+    def _is_worth_an_entry(self, name: bytes, value: bytes) -> bool:
+        if name in VARYING_NAMES:
+            return False
+        size_bytes = len(name) + len(value) + FIELD_OVERHEAD_BYTES
+        if size_bytes * ENTRY_SHARE_MAX > self._table.bytes_max:
+            return False
+        fruitless = self._fruitless.get(name, 0)
+        if fruitless >= FRUITLESS_ENTRIES_MAX:
+            repeats = self._last_value.get(name) == value
+            self._last_value[name] = value
+            return repeats
+        if len(self._fruitless) >= TRACKED_NAMES_MAX:
+            self._fruitless.clear()
+            self._last_value.clear()
+        self._fruitless[name] = fruitless + 1
+        return True
+
+    def _size_updates(self, smallest: int) -> bytes:
+        """The size updates that are due (§4.2), executed on this end's table."""
+        octets = b""
+        for size in sorted({smallest, self._bytes_target}):
+            octets += encode_integer(size, SIZE_UPDATE.prefix_bits, SIZE_UPDATE.pattern)
+            self._table.resize(size)
+        self._bytes_smallest = None
+        return octets

@@ -1,0 +1,75 @@
+"""The static table (RFC 7541 §2.3.1, Appendix A): sixty-one fields that both ends know from the start."""
+
+from hpack_codec.fields import Field
+
+STATIC_TABLE: tuple[Field, ...] = (
+    (b"", b""),  # Index 0 is not used (§6.1); the place is kept so that the RFC's numbers are the indices here.
+    (b":authority", b""),
+    (b":method", b"GET"),
+    (b":method", b"POST"),
+    (b":path", b"/"),
+    (b":path", b"/index.html"),
+    (b":scheme", b"http"),
+    (b":scheme", b"https"),
+    (b":status", b"200"),
+    (b":status", b"204"),
+    (b":status", b"206"),
+    (b":status", b"304"),
+    (b":status", b"400"),
+    (b":status", b"404"),
+    (b":status", b"500"),
+    (b"accept-charset", b""),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"accept-language", b""),
+    (b"accept-ranges", b""),
+    (b"accept", b""),
+    (b"access-control-allow-origin", b""),
+    (b"age", b""),
+    (b"allow", b""),
+    (b"authorization", b""),
+    (b"cache-control", b""),
+    (b"content-disposition", b""),
+    (b"content-encoding", b""),
+    (b"content-language", b""),
+    (b"content-length", b""),
+    (b"content-location", b""),
+    (b"content-range", b""),
+    (b"content-type", b""),
+    (b"cookie", b""),
+    (b"date", b""),
+    (b"etag", b""),
+    (b"expect", b""),
+    (b"expires", b""),
+    (b"from", b""),
+    (b"host", b""),
+    (b"if-match", b""),
+    (b"if-modified-since", b""),
+    (b"if-none-match", b""),
+    (b"if-range", b""),
+    (b"if-unmodified-since", b""),
+    (b"last-modified", b""),
+    (b"link", b""),
+    (b"location", b""),
+    (b"max-forwards", b""),
+    (b"proxy-authenticate", b""),
+    (b"proxy-authorization", b""),
+    (b"range", b""),
+    (b"referer", b""),
+    (b"refresh", b""),
+    (b"retry-after", b""),
+    (b"server", b""),
+    (b"set-cookie", b""),
+    (b"strict-transport-security", b""),
+    (b"transfer-encoding", b""),
+    (b"user-agent", b""),
+    (b"vary", b""),
+    (b"via", b""),
+    (b"www-authenticate", b""),
+)
+
+STATIC_ENTRIES = len(STATIC_TABLE) - 1
+"""Number of entries; the first dynamic entry has the index after it (§2.3.3)."""
+
+# Read backwards so that a name, or a field, is found under the lowest of its indices.
+STATIC_INDEX_OF_FIELD: dict[Field, int] = {STATIC_TABLE[index]: index for index in range(STATIC_ENTRIES, 0, -1)}
+STATIC_INDEX_OF_NAME: dict[bytes, int] = {STATIC_TABLE[index][0]: index for index in range(STATIC_ENTRIES, 0, -1)}
