@@ -1,0 +1,206 @@
+"""A connection on an asyncio transport: the one place where octets meet the event loop.
+
+`ConnectionProtocol` moves octets both ways and nothing else; what the events mean is its subclass's business
+(`events_received`). It keeps four promises:
+
+*   **One write per tick.** Whatever is queued while the loop runs its callbacks leaves in one `write` at their end: the
+    head, content and trailers of a reply, or the replies of a hundred streams.
+*   **Back-pressure from the socket.** While the transport's buffer is full nothing is taken out of the connection, so
+    DATA waits in its stream, where it is bounded by the senders' own waiting.
+*   **Back-pressure to the peer.** While so many of our own replies are stuck that it looks like abuse
+    (`Connection.wants_data`), we stop reading.
+*   **A GOAWAY that arrives.** After a connection error we close our side and keep reading for a moment, because closing
+    a socket with unread octets would destroy what we have just sent (RFC 9113 §5.4.1 lets the peer learn why).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from http2.connection import Connection
+from http2.errors import ErrorCode
+from http2.events import Event
+
+Tap = Callable[[str, bytes], None]
+"""Sees every octet: called with "sent" or "received" and the octets. For tracing and tests."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long a connection waits for its peer, in seconds. None waits for ever."""
+
+    handshake_s: float | None = 10.0
+    """From the connection to the peer's preface with SETTINGS (RFC 9113 §3.4): half a preface must not hold a socket."""
+
+    settings_s: float | None = 10.0
+    """From our SETTINGS to their acknowledgement (§6.5.3: "MAY issue a connection error of type SETTINGS_TIMEOUT")."""
+
+    linger_s: float = 1.0
+    """How long we go on reading, and ignoring, after we have said GOAWAY because of an error."""
+
+
+class ConnectionProtocol(asyncio.Protocol):
+    """An asyncio protocol around one `Connection`. Subclasses say what events mean in `events_received`."""
+
+    def __init__(self, connection: Connection, timeouts: Timeouts | None = None, tap: Tap | None = None) -> None:
+        self.connection = connection
+        self.timeouts = timeouts or Timeouts()
+        self.tap = tap
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport | None = None
+        self.closed: asyncio.Future[None] = self.loop.create_future()
+        """Done when the transport is gone."""
+        self._flush_scheduled = False
+        self._writing_paused = False
+        self._reading_paused = False
+        self._ending = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def events_received(self, events: list[Event]) -> None:
+        """Called with the events of the connection, in order. The last of all is `ConnectionTerminated`."""
+        raise NotImplementedError
+
+    # -- asyncio's side ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() != "h2":
+            # RFC 9113 §3.2 and §3.3: over TLS, HTTP/2 is spoken only where ALPN has agreed on it.
+            reason = f'ALPN agreed on {tls.selected_alpn_protocol()!r}; "h2" is required (RFC 9113 §3.2)'
+            self.connection.close(ErrorCode.PROTOCOL_ERROR, reason)
+            self._deliver(self.connection.next_events())
+            transport.close()
+            return
+        self._start_timer(self.timeouts.handshake_s, self._on_handshake_timeout)
+        if self.connection.is_client:
+            self.flush()  # a server first looks at what the client says: an HTTP/1 request gets an HTTP/1 answer
+
+    def data_received(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap("received", data)
+        connection = self.connection
+        events = connection.receive_data(data, self.loop.time())
+        if events:
+            self._deliver(events)
+        if connection.has_output:
+            self.schedule_flush()
+        if not connection.wants_data and self._writing_paused and not self._reading_paused:
+            assert self.transport is not None
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._deliver(self.connection.receive_eof())
+        return False  # asyncio closes the transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        self._ending = True
+        self._deliver(self.connection.receive_eof())
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self.flush()
+        if self._reading_paused and self.connection.wants_data and self.transport is not None:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    # -- the subclass's side -------------------------------------------------------------------------------------------
+
+    def schedule_flush(self) -> None:
+        """Write what the connection has, once, at the end of this turn of the event loop."""
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what the connection has, as far as the transport takes it."""
+        self._flush_scheduled = False
+        transport = self.transport
+        if transport is None:
+            return
+        connection = self.connection
+        while not self._writing_paused and not transport.is_closing():
+            chunks = connection.data_to_send()
+            if not chunks:
+                break
+            data = b"".join(chunks)
+            if self.tap is not None:
+                self.tap("sent", data)
+            transport.write(data)
+            if connection.events:
+                self._deliver(connection.next_events())
+        if connection.is_closed and not self._ending:
+            self._end()
+
+    def abort(self, error_code: int, reason: str) -> None:
+        """End the connection now, with GOAWAY."""
+        self.connection.close(error_code, reason)
+        self._deliver(self.connection.next_events())
+        self.flush()
+
+    @property
+    def peername(self) -> Any:
+        """The peer's address as the socket gives it."""
+        return self.transport.get_extra_info("peername") if self.transport is not None else None
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, events: list[Event]) -> None:
+        if not events:
+            return
+        if self._timer is not None and self.connection.peer.received:
+            self._watch_settings()
+        self.events_received(events)
+        if self.connection.is_closed:
+            self.schedule_flush()
+
+    def _end(self) -> None:
+        """The connection is over and its last octets are written: close, so that they arrive."""
+        assert self.transport is not None
+        self._ending = True
+        self._stop_timer()
+        termination = self.connection.termination
+        assert termination is not None
+        if self.transport.is_closing():
+            return
+        if termination.is_clean or termination.by_peer or not self.transport.can_write_eof():
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(self.timeouts.linger_s, self.transport.close)
+
+    def _watch_settings(self) -> None:
+        """The peer's SETTINGS have come; from here on only the acknowledgement of ours is waited for."""
+        self._stop_timer()
+        if self.connection.local.pending and not self.connection.is_closed:
+            self._start_timer(self.timeouts.settings_s, self._on_settings_timeout)
+
+    def _on_handshake_timeout(self) -> None:
+        self._timer = None
+        self.abort(ErrorCode.SETTINGS_TIMEOUT, f"no SETTINGS within {self.timeouts.handshake_s} s (RFC 9113 §3.4)")
+
+    def _on_settings_timeout(self) -> None:
+        self._timer = None
+        if self.connection.local.pending:
+            reason = f"SETTINGS not acknowledged within {self.timeouts.settings_s} s (RFC 9113 §6.5.3)"
+            self.abort(ErrorCode.SETTINGS_TIMEOUT, reason)
+
+    def _start_timer(self, delay_s: float | None, callback: Callable[[], None]) -> None:
+        if delay_s is not None:
+            self._timer = self.loop.call_later(delay_s, callback)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,620 @@
+"""An HTTP/2 connection without I/O (RFC 9113): bytes in, events out; commands in, bytes out.
+
+    events = connection.receive_data(octets from the peer)      # never raises for what the peer did
+    connection.send_headers(...), .send_data(...), .consume(...) # raise UsageError for what the caller did
+    transport.write(b"".join(connection.data_to_send()))        # after every call of either kind
+
+A client opens with `open_stream`; a server answers `RequestReceived`. Both roles share everything else. Nothing here
+knows a socket, a clock or a thread: time is the argument `now`, and who calls decides when the output leaves.
+
+Where to find the rest: `receiving` holds what each frame does when it arrives, `scheduler` who sends DATA next,
+`windows` flow control, `stream_states` the tables of §5.1, `messages` what a valid message looks like, `settings`,
+`streams`, `guard` and `config` what their names say.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from hpack_codec import Decoder, Encoder, Field, FieldList
+from http2 import errors
+from http2.config import MAX_WINDOW, Config
+from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError, error_name
+from http2.events import ConnectionTerminated, Event, PingAcknowledged, SettingsAcknowledged, StreamReset
+from http2.frame_reader import HTTP_1_ANSWER, FrameReader, first_frame_gate
+from http2.frames import (
+    PREFACE,
+    STREAM_ID_MASK,
+    build_data_header,
+    build_field_block,
+    build_goaway,
+    build_ping,
+    build_rst_stream,
+    build_settings,
+    build_window_update,
+)
+from http2.guard import Guard
+from http2.messages import INFORMATIONAL, REQUEST, RESPONSE, TRAILERS, Head, MalformedMessage, read_head
+from http2.receiving import OpenBlock
+from http2.scheduler import Scheduler
+from http2.settings import (
+    DEFAULT_WINDOW,
+    HEADER_TABLE_SIZE,
+    INITIAL_WINDOW_SIZE,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE_ID,
+    LocalSettings,
+    PeerSettings,
+    check_entries,
+    initial_settings,
+    setting_name,
+)
+from http2.stream import CONTENT, HEAD_DUE, OVER, Stream
+from http2.stream_states import (
+    CLOSED_BY_LOCAL_RESET,
+    CLOSED_ENDED,
+    DATA,
+    DATA_END,
+    HEADERS,
+    HEADERS_END,
+    IDLE,
+    SENT,
+    is_closed,
+)
+from http2.streams import Streams
+from http2.windows import ReceiveWindow
+
+_GRACE_PING = b"goodbye?"  # its acknowledgement tells that the peer has seen our first GOAWAY (§6.8)
+
+
+class Connection:
+    """One HTTP/2 connection, as a client or as a server.
+
+    `Connection.client()` and `Connection.server()` make one; its first output (preface, SETTINGS) is ready at once.
+    """
+
+    def __init__(self, is_client: bool, config: Config | None = None) -> None:
+        self.is_client = is_client
+        self.config = config = config or Config()
+        self.now = 0.0
+        self.is_closed = False  # terminated: nothing more is read, and no event follows
+        self.is_draining = False  # our GOAWAY is out, or the peer's came: no new streams
+        self.termination: ConnectionTerminated | None = None
+
+        # Shared with the parts named in the module docstring.
+        self.events: list[Event] = []
+        self.work = 0  # frames with content, both ways: what refills the idle budget
+        self.peer = PeerSettings()
+        self.local = LocalSettings()
+        self.streams = Streams(is_client, config)
+        self.scheduler = Scheduler()
+        self.guard = Guard(config)
+        self.decoder: Decoder[Head] = Decoder(
+            self._read_head, list_bytes_max=config.field_list_bytes_max, fields_max=config.fields_max
+        )
+        self.encoder = Encoder(table_bytes_max=config.encoder_table_bytes_max)
+        self.receive_window = ReceiveWindow(DEFAULT_WINDOW)
+        self.send_window = DEFAULT_WINDOW
+        self.open_block: OpenBlock | None = None
+        self.gate: Callable[[Connection, int, int, int], None] | None = first_frame_gate
+        self.output_data_bytes = 0
+
+        self._reader = FrameReader(expect_preface=not is_client)
+        self._output: list[bytes] = [PREFACE] if is_client else []
+        self._output_taken = False
+        self._control_bytes = 0
+        self._pings: deque[bytes] = deque()
+        self._send_settings(initial_settings(config, is_client))
+        if config.connection_window_bytes > DEFAULT_WINDOW:
+            increment = config.connection_window_bytes - DEFAULT_WINDOW
+            self.receive_window.resize(config.connection_window_bytes)
+            self.emit_control(build_window_update(0, increment))
+
+    @classmethod
+    def client(cls, config: Config | None = None) -> Self:
+        """The client's end of a connection."""
+        return cls(True, config)
+
+    @classmethod
+    def server(cls, config: Config | None = None) -> Self:
+        """The server's end of a connection."""
+        return cls(False, config)
+
+    # -- bytes in, events out ------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float = 0.0) -> list[Event]:
+        """Take octets from the peer and return what they mean, in their order.
+
+        `now` is a monotonic time in seconds, for the budgets of `guard`; a caller without a clock leaves it out.
+        Never raises for anything the peer does: its stream errors become RST_STREAM and a `StreamReset` event, its
+        connection errors GOAWAY and a final `ConnectionTerminated`. Afterwards `data_to_send` may have output.
+        """
+        self.now = now
+        if not self.is_closed:
+            try:
+                self._reader.read(self, data)
+                if self.streams.waiting:
+                    self._admit_waiting()
+            except errors.ConnectionError as error:
+                self._fail(error)
+        return self.next_events()
+
+    def receive_eof(self) -> list[Event]:
+        """The peer has closed the transport. Returns the last events: nothing more will come."""
+        if not self.is_closed:
+            clean = not (self.streams.local_open or self.streams.peer_open or self.streams.has_waiting())
+            code = ErrorCode.NO_ERROR if clean else ErrorCode.INTERNAL_ERROR
+            self._terminate(code, True, "the peer closed the connection")
+        return self.next_events()
+
+    def next_events(self) -> list[Event]:
+        """Events that did not come from `receive_data`, e.g. `StreamWritable` after `data_to_send`."""
+        events = self.events
+        if events:
+            self.events = []
+        return events
+
+    # -- commands in, bytes out ----------------------------------------------------------------------------------------
+
+    def data_to_send(self) -> list[bytes]:
+        """Take the output that is ready, in order; join and write it. Call `next_events` afterwards."""
+        if self.streams.waiting and not self.is_closed:
+            self._admit_waiting()
+        if self.scheduler.ring:
+            self.scheduler.fill(self)
+        output = self._output
+        if output:
+            self._output = []
+            self._output_taken = True
+            self._control_bytes = 0
+            self.output_data_bytes = 0
+        return output
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `data_to_send` has something to give."""
+        return bool(self._output) or (bool(self.scheduler.ring) and self.send_window > 0)
+
+    @property
+    def wants_data(self) -> bool:
+        """False while so many replies lie unsent that the peer should not be read (`unsent_control_bytes_max`)."""
+        return self._control_bytes < self.config.unsent_control_bytes_max
+
+    def open_stream(self, fields: Iterable[Field] | Head, end_stream: bool = False) -> int:
+        """Send a request (client only) and return its stream identifier.
+
+        Over the peer's SETTINGS_MAX_CONCURRENT_STREAMS the request waits inside, with whatever is sent on its stream,
+        and leaves when another stream has closed. Raises UsageError, and changes nothing, for a malformed request;
+        ConnectionClosedError when no new stream can be opened.
+        """
+        if not self.is_client:
+            raise UsageError("a server cannot open streams: it announces SETTINGS_ENABLE_PUSH to nobody")
+        if self.is_closed or self.is_draining:
+            raise ConnectionClosedError(f"no new streams: {self.termination or 'the connection is going away'}")
+        streams = self.streams
+        stream_id = streams.last_local_id + 2
+        if stream_id > STREAM_ID_MASK:
+            raise ConnectionClosedError("all stream identifiers are used up; open a new connection (RFC 9113 §5.1.1)")
+        head = self._outgoing(fields, REQUEST)
+        self._check_content(head.content_length, 0, end_stream)
+        stream = Stream(stream_id, self.peer.stream_window_bytes, self.local.stream_window_bytes)
+        stream.is_head = head.method == b"HEAD"
+        stream.is_connect = head.method == b"CONNECT"
+        stream.send_left = head.content_length
+        stream.send_phase = OVER if end_stream else CONTENT
+        streams.last_local_id = stream_id
+        streams.by_id[stream_id] = stream
+        if streams.waiting or streams.local_open >= self.peer.concurrent_streams_max:
+            stream.head_queued = head
+            stream.end_queued = end_stream
+            streams.waiting.append(stream)
+        else:
+            streams.local_open += 1
+            self.emit_head(stream, head, end_stream)
+        return stream_id
+
+    def send_headers(self, stream_id: int, fields: Iterable[Field] | Head, end_stream: bool = False) -> None:
+        """Send a response, a 1xx response (server), or trailers (both; they need `end_stream`).
+
+        `fields` may be a `Head` from `read_head`, which is then not checked again. Trailers wait behind queued DATA.
+        Raises UsageError, and changes nothing, for malformed fields or the wrong kind at this point;
+        StreamClosedError when the stream cannot send.
+        """
+        stream = self._sending(stream_id)
+        kind = RESPONSE if stream.send_phase == HEAD_DUE else TRAILERS
+        head = self._outgoing(fields, kind)
+        if head.kind == INFORMATIONAL:
+            if end_stream:
+                raise UsageError("an informational response cannot end the stream (RFC 9113 §8.1)")
+            return self.emit_head(stream, head, False)
+        if kind == RESPONSE:
+            no_content = stream.is_head or head.status in (204, 304)
+            if not no_content:
+                self._check_content(head.content_length, 0, end_stream)
+            stream.send_left = 0 if no_content else head.content_length
+        else:
+            if not end_stream:
+                raise UsageError("trailers end the stream: end_stream is required (RFC 9113 §8.1)")
+            self._check_content(stream.send_left, 0, True)
+        stream.send_phase = OVER if end_stream else CONTENT
+        if stream.queued_bytes or stream.head_queued is not None:
+            stream.trailers_queued = head
+            stream.end_queued = True
+        else:
+            self.emit_head(stream, head, end_stream)
+        return None
+
+    def send_data(self, stream_id: int, data: bytes, end_stream: bool = False) -> None:
+        """Send content. What finds no room in a window is queued and leaves by itself later.
+
+        Watch `queued_bytes` to know how much waits; `StreamWritable` tells when all of it has left.
+        Raises UsageError before the head was sent or beyond content-length, StreamClosedError after the end.
+        """
+        stream = self._sending(stream_id)
+        if stream.send_phase != CONTENT:
+            raise UsageError(f"DATA on stream {stream_id} before the head (RFC 9113 §8.1)")
+        length = len(data)
+        if stream.send_left >= 0:
+            self._check_content(stream.send_left, length, end_stream)
+            stream.send_left -= length
+        if end_stream:
+            stream.send_phase = OVER
+        if stream.queued_bytes or stream.head_queued is not None or not self._has_room(stream, length):
+            if stream.queue is None:
+                stream.queue = deque()
+            if length:
+                stream.queue.append(data)
+                stream.queued_bytes += length
+            stream.end_queued = end_stream
+            if stream.head_queued is None and stream.send_window > 0:
+                self.scheduler.add(stream)
+        elif length or end_stream:
+            self.emit_data(stream, data, end_stream)
+
+    def queued_bytes(self, stream_id: int) -> int:
+        """How many octets of DATA wait in the stream; 0 for a stream that is gone."""
+        stream = self.streams.by_id.get(stream_id)
+        return stream.queued_bytes if stream is not None else 0
+
+    def consume(self, stream_id: int, length: int) -> None:
+        """The application is done with `length` octets that `DataReceived` brought: let the peer send as many more.
+
+        On a stream that is gone this does nothing: its octets were given back when it went.
+        Raises UsageError, and changes nothing, for more than was received.
+        """
+        stream = self.streams.by_id.get(stream_id)
+        if stream is None:
+            return
+        window = stream.receive_window
+        if not 0 <= length <= window.held:
+            raise UsageError(f"{length} octets consumed on stream {stream_id}; {window.held} are held")
+        self.return_credit(length)
+        increment = window.consume(length)
+        if increment and stream.receive_phase != OVER:
+            self.emit_control(build_window_update(stream_id, increment))
+        if not window.held and is_closed(stream.state):
+            del self.streams.by_id[stream_id]
+
+    def reset_stream(self, stream_id: int, error_code: int = ErrorCode.CANCEL) -> None:
+        """End a stream before its time with RST_STREAM. A stream that is gone stays gone; no event follows."""
+        stream = self.streams.by_id.get(stream_id)
+        if stream is None or self.is_closed:
+            return
+        if stream.head_queued is None and not is_closed(stream.state):
+            self.emit_control(build_rst_stream(stream_id, error_code))
+        self._drop(stream)
+
+    def ping(self, payload: bytes) -> None:
+        """Send a PING with eight octets; `PingAcknowledged` brings them back (§6.7)."""
+        if len(payload) != 8:
+            raise UsageError(f"PING with {len(payload)} octets; it has 8 (RFC 9113 §6.7)")
+        if self.is_closed:
+            raise ConnectionClosedError(f"no PING: {self.termination}")
+        self._pings.append(payload)
+        self.emit_control(build_ping(payload))
+
+    def update_settings(self, values: dict[int, int]) -> None:
+        """Announce new values of ours; they count when `SettingsAcknowledged` comes (§6.5.3)."""
+        for identifier in values:
+            if identifier not in (HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE_ID):
+                raise UsageError(f"SETTINGS_{setting_name(identifier)} cannot be changed on a running connection")
+        try:
+            check_entries(list(values.items()), from_server=not self.is_client)
+        except errors.ConnectionError as error:
+            raise UsageError(error.reason)
+        if self.is_closed:
+            raise ConnectionClosedError(f"no SETTINGS: {self.termination}")
+        self._send_settings(values)
+
+    def shut_down(self) -> None:
+        """Go away gracefully (§6.8): no new streams, those that are open finish, then `ConnectionTerminated`.
+
+        A server first announces it with the highest identifier and waits a round trip, so that requests which are
+        already on their way still count.
+        """
+        if self.is_closed or self.is_draining:
+            return
+        if self.is_client:
+            self._go_away_finally()
+        else:
+            self.is_draining = True
+            self.emit_control(build_goaway(STREAM_ID_MASK, ErrorCode.NO_ERROR))
+            self.ping(_GRACE_PING)
+
+    def close(self, error_code: int = ErrorCode.NO_ERROR, reason: str = "closed by the application") -> None:
+        """End the connection now: GOAWAY, then `ConnectionTerminated`. Streams that are open are lost."""
+        if not self.is_closed:
+            self.emit_control(build_goaway(self.streams.last_peer_id, error_code, reason.encode()))
+            self._terminate(error_code, False, reason)
+
+    # -- for the parts of this package ---------------------------------------------------------------------------------
+
+    def emit_control(self, frame: bytes) -> None:
+        """Put a frame into the output that is not DATA and counts against `unsent_control_bytes_max`."""
+        self._output.append(frame)
+        self._control_bytes += len(frame)
+
+    def emit_head(self, stream: Stream, head: Head, end_stream: bool) -> None:
+        """Encode a head and put it into the output: here the stream's state changes (§5.1) and HPACK's (§4.3)."""
+        block = self.encoder.encode(head.fields)
+        self._output.append(build_field_block(block, stream.id, end_stream, self.peer.frame_bytes_max))
+        stream.state = SENT[stream.state][HEADERS_END if end_stream else HEADERS]
+        self.work += 1
+        if stream.state >= CLOSED_ENDED:
+            self.stream_closed(stream)
+
+    def emit_data(self, stream: Stream, payload: bytes, end_stream: bool) -> None:
+        """Put one DATA frame into the output; the caller has checked both windows."""
+        length = len(payload)
+        self._output.append(build_data_header(length, stream.id, end_stream))
+        self._output.append(payload)
+        stream.send_window -= length
+        self.send_window -= length
+        self.output_data_bytes += length
+        self.work += 1
+        stream.state = SENT[stream.state][DATA_END if end_stream else DATA]
+        if stream.state >= CLOSED_ENDED:
+            self.stream_closed(stream)
+
+    def return_credit(self, length: int) -> None:
+        """Octets that were taken into the connection's window are free again; the one place that says so (§6.9)."""
+        increment = self.receive_window.consume(length)
+        if increment:
+            self.emit_control(build_window_update(0, increment))
+
+    def spend_idle(self, cost: int = 1) -> None:
+        """A frame without content has come."""
+        self.guard.idle.spend(self.now, self.work, cost)
+
+    def open_peer_stream(self, stream_id: int) -> Stream:
+        """The record for a stream that the peer opens now. All lower ones are thereby used (§5.1.1)."""
+        stream = Stream(stream_id, self.peer.stream_window_bytes, self.local.stream_window_bytes)
+        self.streams.by_id[stream_id] = stream
+        self.streams.last_peer_id = stream_id
+        self.streams.peer_open += 1
+        return stream
+
+    def stream_closed(self, stream: Stream) -> None:
+        """The state of a stream has become one of the closed ones: count it, keep of it what is still needed."""
+        streams = self.streams
+        streams.closed(stream)
+        if stream.state == CLOSED_ENDED:
+            streams.completed += 1
+            if not stream.receive_window.held:
+                del streams.by_id[stream.id]
+        else:
+            self._forget(stream)
+        if self.is_draining:
+            self._finish_draining()
+
+    def fail_stream(self, error: StreamError) -> None:
+        """The peer's stream error: RST_STREAM, after the answer that the RFC asks for, and an event (§5.4.2)."""
+        if error.error_code != ErrorCode.REFUSED_STREAM or not self.local.pending:
+            # Before the peer has seen our SETTINGS it cannot know how many streams we refuse.
+            self.guard.faults.spend(self.now, self.streams.completed)
+        stream = self.streams.by_id.get(error.stream_id)
+        if stream is not None and error.answer_status and not self.is_client and stream.send_phase == HEAD_DUE:
+            answer = read_head(((b":status", b"%d" % error.answer_status), (b"content-length", b"0")))
+            self.emit_control(build_field_block(self.encoder.encode(answer.fields), stream.id, True, 16_384))
+        self.emit_control(build_rst_stream(error.stream_id, error.error_code))
+        self.events.append(StreamReset(error.stream_id, error.error_code, False, error.reason))
+        if stream is not None:
+            self._drop(stream)
+
+    def settings_acknowledged(self) -> None:
+        """The peer confirms our oldest SETTINGS frame: its values are in force (§6.5.3)."""
+        before = self.local.stream_window_bytes
+        values = self.local.acknowledge()
+        change = self.local.stream_window_bytes - before
+        if change:
+            for stream in self.streams.by_id.values():
+                stream.receive_window.resize(stream.receive_window.limit + change)
+        if HEADER_TABLE_SIZE in values:
+            self.decoder.set_table_bytes_max(values[HEADER_TABLE_SIZE])
+        self.events.append(SettingsAcknowledged(values))
+
+    def apply_peer_settings(self, entries: list[tuple[int, int]]) -> None:
+        """Checked entries from the peer take effect: on what we encode and on every send window (§6.9.2)."""
+        before = self.peer.stream_window_bytes
+        for identifier, value in entries:
+            if identifier == HEADER_TABLE_SIZE:
+                self.encoder.set_table_bytes_max(value)  # each of them: the smallest is signalled (RFC 7541 §4.2)
+            elif identifier == INITIAL_WINDOW_SIZE:
+                self._check_window_change(value - before)
+        self.peer.apply(entries)
+        change = self.peer.stream_window_bytes - before
+        if change:
+            self.spend_idle(len(self.streams.by_id) // 16)
+            for stream in self.streams.by_id.values():
+                stream.send_window += change
+                if stream.queued_bytes and stream.send_window > 0 and stream.head_queued is None:
+                    self.scheduler.add(stream)
+
+    def ping_acknowledged(self, payload: bytes) -> None:
+        """The answer to a PING of ours, or one that nobody asked for, which is ignored."""
+        if payload not in self._pings:
+            return self.spend_idle()
+        while self._pings.popleft() != payload:
+            pass  # an answer also answers what was sent before it
+        if payload == _GRACE_PING and self.is_draining:
+            self._go_away_finally()
+        else:
+            self.events.append(PingAcknowledged(payload))
+
+    def peer_goes_away(self, last_stream_id: int, error_code: int, debug_data: bytes) -> None:
+        """GOAWAY has come: our streams above its last stream id are lost, and were not processed (§6.8)."""
+        if self.is_client:
+            self.is_draining = True
+            for stream in list(self.streams.by_id.values()):
+                if stream.id > last_stream_id or stream.head_queued is not None:
+                    reason = "not processed before GOAWAY"
+                    self.events.append(StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, unprocessed=True))
+                    self._drop(stream)
+        if error_code != ErrorCode.NO_ERROR:
+            if not self.streams.by_id:
+                text = debug_data[:200].decode("utf-8", "backslashreplace")
+                self._terminate(error_code, True, f"GOAWAY {error_name(error_code)} {text!r}")
+        elif self.is_draining:
+            self._finish_draining()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _read_head(self, fields: FieldList) -> Head:
+        return read_head(fields, check_path=self.config.check_path, join_cookies=self.config.join_cookies)
+
+    def _outgoing(self, fields: Iterable[Field] | Head, kind: int) -> Head:
+        """What the caller wants to send, checked like what a peer sends."""
+        if isinstance(fields, Head):
+            head = fields
+        else:
+            try:
+                head = read_head(tuple(fields), check_path=self.config.check_path, join_cookies=False)
+            except MalformedMessage as error:
+                raise UsageError(f"{error} ({error.rule})")
+        if head.kind != kind and not (kind == RESPONSE and head.kind == INFORMATIONAL):
+            raise UsageError(f"{head!r} cannot be sent at this point of the stream (RFC 9113 §8.1)")
+        if head.size > self.peer.field_list_bytes_max:
+            raise UsageError(
+                f"a field list of {head.size} octets; the peer's SETTINGS_MAX_HEADER_LIST_SIZE is"
+                f" {self.peer.field_list_bytes_max} (RFC 9113 §10.5.1)"
+            )
+        return head
+
+    def _sending(self, stream_id: int) -> Stream:
+        """The stream, if it is one that may still send."""
+        stream = self.streams.by_id.get(stream_id)
+        if stream is None or stream.send_phase == OVER or is_closed(stream.state) or self.is_closed:
+            raise StreamClosedError(f"stream {stream_id} cannot send: it has ended or was reset, or never existed")
+        return stream
+
+    @staticmethod
+    def _check_content(left: int, length: int, end_stream: bool) -> None:
+        """What we declared with content-length must be what we send (§8.1.1)."""
+        if left >= 0 and (length > left or (end_stream and length != left)):
+            raise UsageError(f"{length} octets where content-length leaves {left} (RFC 9113 §8.1.1)")
+
+    def _has_room(self, stream: Stream, length: int) -> bool:
+        """Whether DATA of this length can enter the output now, as one frame."""
+        return not length or (
+            length <= stream.send_window
+            and length <= self.send_window
+            and length <= self.peer.frame_bytes_max
+            and self.output_data_bytes < self.config.output_bytes_max
+        )
+
+    def _send_settings(self, values: dict[int, int]) -> None:
+        before = self.local.stream_window_bytes
+        self.local.sent(values)
+        change = self.local.stream_window_bytes - before
+        if change:
+            for stream in self.streams.by_id.values():
+                stream.receive_window.resize(stream.receive_window.limit + change)
+        self.emit_control(build_settings(values))
+
+    def _check_window_change(self, change: int) -> None:
+        """§6.9.2: a change of INITIAL_WINDOW_SIZE that overflows any window is a connection error."""
+        for stream in self.streams.by_id.values():
+            if stream.send_window + change > MAX_WINDOW:
+                raise errors.ConnectionError(
+                    ErrorCode.FLOW_CONTROL_ERROR,
+                    f"SETTINGS_INITIAL_WINDOW_SIZE overflows the window of stream {stream.id}",
+                    "RFC 9113 §6.9.2",
+                )
+
+    def _admit_waiting(self) -> None:
+        """Open streams that waited for the peer's concurrency limit, as far as it allows now."""
+        streams = self.streams
+        while streams.waiting and streams.local_open < self.peer.concurrent_streams_max:
+            stream = streams.waiting.popleft()
+            head = stream.head_queued
+            if head is None:
+                continue  # it was reset while it waited
+            stream.head_queued = None
+            streams.local_open += 1
+            if stream.queued_bytes or not stream.end_queued:
+                self.emit_head(stream, head, False)
+                if stream.queued_bytes and stream.send_window > 0:
+                    self.scheduler.add(stream)
+            elif stream.trailers_queued is not None:
+                self.emit_head(stream, head, False)
+                self.emit_head(stream, stream.trailers_queued, True)
+            else:
+                self.emit_head(stream, head, True)
+
+    def _drop(self, stream: Stream) -> None:
+        """End a stream on our side, whatever it was doing."""
+        if is_closed(stream.state):
+            self._forget(stream)
+            return
+        was_open = stream.state != IDLE
+        stream.state = CLOSED_BY_LOCAL_RESET
+        stream.head_queued = None
+        if was_open:
+            self.stream_closed(stream)
+        else:
+            self._forget(stream)
+
+    def _forget(self, stream: Stream) -> None:
+        """A reset stream leaves: its held octets go back to the connection, its queue is thrown away."""
+        del self.streams.by_id[stream.id]
+        self.streams.remember(stream.id, stream.state)
+        held = stream.receive_window.held
+        if held:
+            stream.receive_window.consume(held)
+            self.return_credit(held)
+        stream.queue = None
+        stream.queued_bytes = 0
+        stream.trailers_queued = None
+        stream.send_phase = OVER
+
+    def _go_away_finally(self) -> None:
+        self.is_draining = True
+        self.streams.goaway_id = self.streams.last_peer_id
+        self.emit_control(build_goaway(self.streams.last_peer_id, ErrorCode.NO_ERROR))
+        self._finish_draining()
+
+    def _finish_draining(self) -> None:
+        """A connection that is going away ends with its last stream."""
+        if self.is_closed or self.streams.local_open or self.streams.peer_open or self.streams.has_waiting():
+            return
+        if self.is_client or self.streams.goaway_id != STREAM_ID_MASK:
+            self._terminate(ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
+
+    def _fail(self, error: errors.ConnectionError) -> None:
+        """The peer's connection error: GOAWAY with the reason as debug data, and the final event (§5.4.1)."""
+        if self._reader.saw_http_1 and not self._output_taken:
+            # §3.4 lets us leave out the GOAWAY for a peer that does not speak HTTP/2; it gets an answer it can read.
+            self._output = [HTTP_1_ANSWER]
+            return self._terminate(error.error_code, False, error.reason)
+        self.emit_control(build_goaway(self.streams.last_peer_id, error.error_code, error.reason.encode()[:1024]))
+        self._terminate(error.error_code, False, error.reason)
+        return None
+
+    def _terminate(self, error_code: int, by_peer: bool, reason: str) -> None:
+        self.is_closed = True
+        self.is_draining = True
+        self.termination = ConnectionTerminated(error_code, by_peer, reason)
+        self.events.append(self.termination)
+        self.scheduler.ring.clear()

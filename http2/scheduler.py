@@ -1,0 +1,80 @@
+"""Who sends DATA next (RFC 9113 §5.2, §5.3, §6.9).
+
+DATA that finds no room in a window, or no room in the output, waits in the queue of its stream. A stream that could
+send stands in a ring; each turn takes one frame from the first and puts it at the end, so that streams share the
+connection fairly, frame by frame. A stream whose own window is closed leaves the ring and comes back with its
+WINDOW_UPDATE. When the connection's window is closed nobody moves, and the ring is kept as it is. An end without
+content needs no window (§6.9.1) and never waits here.
+
+Trailers wait behind the DATA of their stream, because a field block is encoded when it enters the output: the order on
+the wire is the order of encoding (RFC 7541 §2.2).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from http2.events import StreamWritable
+from http2.stream import Stream
+
+if TYPE_CHECKING:
+    from http2.connection import Connection
+
+
+class Scheduler:
+    """The ring of streams that have something queued and a window to send it."""
+
+    __slots__ = ("ring",)
+
+    def __init__(self) -> None:
+        self.ring: deque[Stream] = deque()
+
+    def add(self, stream: Stream) -> None:
+        """Put a stream with queued output into the ring, unless it is there."""
+        if not stream.is_ready:
+            stream.is_ready = True
+            self.ring.append(stream)
+
+    def fill(self, c: Connection) -> None:
+        """Move queued DATA into the output, in turn, while the connection's window and the output have room."""
+        ring = self.ring
+        while ring and c.send_window > 0 and c.output_data_bytes < c.config.output_bytes_max:
+            stream = ring.popleft()
+            stream.is_ready = False
+            if stream.queued_bytes and stream.send_window > 0:
+                self._send_next(c, stream)
+
+    def _send_next(self, c: Connection, stream: Stream) -> None:
+        """Send one frame of DATA from the queue; with the last one, the end that follows it."""
+        payload = _take(stream, min(c.peer.frame_bytes_max, stream.send_window, c.send_window))
+        if stream.queued_bytes:
+            c.emit_data(stream, payload, False)
+            self.add(stream)
+        elif stream.trailers_queued is not None:
+            c.emit_data(stream, payload, False)
+            c.emit_head(stream, stream.trailers_queued, True)
+        else:
+            c.emit_data(stream, payload, stream.end_queued)
+            if not stream.end_queued:
+                c.events.append(StreamWritable(stream.id))
+
+
+def _take(stream: Stream, room: int) -> bytes:
+    """Up to `room` octets from the front of the queue; small pieces are joined into one frame."""
+    queue = stream.queue
+    assert queue is not None
+    parts: list[bytes | memoryview] = []
+    left = room
+    while queue and left:
+        chunk = queue.popleft()
+        if len(chunk) > left:
+            view = memoryview(chunk)  # the rest of a large chunk is never copied, however many frames it fills
+            queue.appendleft(view[left:])
+            chunk = view[:left]
+        parts.append(chunk)
+        left -= len(chunk)
+    stream.queued_bytes -= room - left
+    if len(parts) == 1 and isinstance(parts[0], bytes):
+        return parts[0]
+    return b"".join(parts)

@@ -1,0 +1,96 @@
+"""Flow-control windows (RFC 9113 §5.2 and §6.9).
+
+Only DATA is flow controlled, by its whole payload with padding (§6.9.1). Every octet counts against two windows, its
+stream's and the connection's: both or neither.
+
+**Receiving.** A `ReceiveWindow` knows four numbers, and this equation always holds:
+
+    limit == available + held + unsent
+
+    available   what the peer may still send
+    held        what has arrived and the application has not consumed
+    unsent      what was consumed and not yet announced by WINDOW_UPDATE
+
+DATA moves octets from `available` to `held`, consuming moves them from `held` to `unsent`, and WINDOW_UPDATE moves them
+from `unsent` back to `available`. No octet is ever made or lost. That is the whole of back-pressure: an application
+that does not consume stops the sender, and what it costs us is at most `limit`.
+
+A window is announced when half of it is unsent: seldom enough that a WINDOW_UPDATE costs little, early enough that a
+sender at the far end of a long path does not run dry.
+
+**Sending.** A send window is one signed integer, because SETTINGS may make it negative (§6.9.2). It is kept as a plain
+attribute of stream and connection, which the send path reads and writes; `grown` holds its only rule.
+"""
+
+from __future__ import annotations
+
+from http2 import errors
+from http2.config import MAX_WINDOW
+from http2.errors import ErrorCode, StreamError
+
+
+class ReceiveWindow:
+    """What the peer may send us, on one stream or on the connection. Invariant: limit == available + held + unsent."""
+
+    __slots__ = ("available", "held", "limit", "unsent")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.available = limit
+        self.held = 0
+        self.unsent = 0
+
+    def receive(self, length: int) -> bool:
+        """Take `length` octets of DATA into the window. False, and no change, when the peer may not send so much."""
+        if length > self.available:
+            return False
+        self.available -= length
+        self.held += length
+        return True
+
+    def consume(self, length: int) -> int:
+        """The application is done with `length` held octets.
+
+        Returns the increment to announce by WINDOW_UPDATE now, 0 while it is not worth a frame.
+        """
+        self.held -= length
+        self.unsent += length
+        if self.unsent * 2 < self.limit or not self.unsent:
+            return 0
+        increment = self.unsent
+        self.available += increment
+        self.unsent = 0
+        return increment
+
+    def resize(self, limit: int) -> None:
+        """The limit has changed by SETTINGS. `available` may become negative: the peer must then wait (§6.9.2)."""
+        self.available += limit - self.limit
+        self.limit = limit
+
+    def is_balanced(self) -> bool:
+        """Whether the invariant holds; the tests ask after every step."""
+        return self.limit == self.available + self.held + self.unsent and self.held >= 0 and self.unsent >= 0
+
+
+def grown(window: int, increment: int, stream_id: int) -> int:
+    """A send window after WINDOW_UPDATE. Raises the error of §6.9 for an increment of zero and of §6.9.1 for overflow.
+
+    Stream 0 is the connection, where both are connection errors.
+    """
+    if increment == 0:
+        code, message, rule = (
+            ErrorCode.PROTOCOL_ERROR,
+            "WINDOW_UPDATE with an increment of 0; at least 1 is required",
+            "RFC 9113 §6.9",
+        )
+    elif window + increment > MAX_WINDOW:
+        code, message, rule = (
+            ErrorCode.FLOW_CONTROL_ERROR,
+            f"WINDOW_UPDATE of {increment} on a window of {window} octets; at most {MAX_WINDOW} are allowed",
+            "RFC 9113 §6.9.1",
+        )
+    else:
+        return window + increment
+    if stream_id == 0:
+        raise errors.ConnectionError(code, message, rule)
+    raise StreamError(stream_id, code, message, rule)
