@@ -36,7 +36,7 @@ class Timeouts:
     """From the connection to the peer's preface with SETTINGS (RFC 9113 §3.4): half a preface must not hold a socket."""
 
     settings_s: float | None = 10.0
-    """From our SETTINGS to their acknowledgement (§6.5.3: "MAY issue a connection error of type SETTINGS_TIMEOUT")."""
+    """From the peer's SETTINGS to its acknowledgement of ours (§6.5.3: else the error SETTINGS_TIMEOUT)."""
 
     linger_s: float = 1.0
     """How long we go on reading, and ignoring, after we have said GOAWAY because of an error."""
@@ -57,6 +57,7 @@ class ConnectionProtocol(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._ending = False
+        self._handshake_done = False
         self._timer: asyncio.TimerHandle | None = None
 
     def events_received(self, events: list[Event]) -> None:
@@ -159,7 +160,7 @@ class ConnectionProtocol(asyncio.Protocol):
     def _deliver(self, events: list[Event]) -> None:
         if not events:
             return
-        if self._timer is not None and self.connection.peer.received:
+        if not self._handshake_done and self.connection.peer.received:
             self._watch_settings()
         self.events_received(events)
         if self.connection.is_closed:
@@ -182,6 +183,7 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def _watch_settings(self) -> None:
         """The peer's SETTINGS have come; from here on only the acknowledgement of ours is waited for."""
+        self._handshake_done = True
         self._stop_timer()
         if self.connection.local.pending and not self.connection.is_closed:
             self._start_timer(self.timeouts.settings_s, self._on_settings_timeout)
