@@ -40,11 +40,8 @@ class DynamicTable:
         """
         size_bytes = len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
         self.generation += 1
-        room_bytes = self.bytes_max - size_bytes
-        if self.size_bytes > room_bytes:
-            self._evict_down_to(room_bytes)
-            if room_bytes < 0:
-                return
+        if self.size_bytes + size_bytes > self.bytes_max and not self._make_room(size_bytes):
+            return
         self.entries[self.inserted] = field
         self.inserted += 1
         self.size_bytes += size_bytes
@@ -59,6 +56,11 @@ class DynamicTable:
     def snapshot(self) -> list[Field]:
         """The entries in the order of their indices, newest first."""
         return list(reversed(self.entries.values()))
+
+    def _make_room(self, size_bytes: int) -> bool:
+        """Evicts until `size_bytes` more would fit; whether they can at all."""
+        self._evict_down_to(self.bytes_max - size_bytes)
+        return size_bytes <= self.bytes_max
 
     def _evict_down_to(self, bytes_max: int) -> None:
         while self.entries and self.size_bytes > bytes_max:
@@ -81,11 +83,16 @@ class SearchableDynamicTable(DynamicTable):
         self.number_of_name: dict[bytes, int] = {}
 
     def insert(self, field: Field) -> None:
-        inserted = self.inserted
-        super().insert(field)
-        if self.inserted != inserted:
-            self.number_of_field[field] = inserted
-            self.number_of_name[field[0]] = inserted
+        """As above, written out once more: calling up took a third of the time of an insertion."""
+        size_bytes = len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
+        self.generation += 1
+        if self.size_bytes + size_bytes > self.bytes_max and not self._make_room(size_bytes):
+            return
+        number = self.inserted
+        self.entries[number] = field
+        self.number_of_field[field] = self.number_of_name[field[0]] = number
+        self.inserted = number + 1
+        self.size_bytes += size_bytes
 
     def _evict_oldest(self) -> Field:
         number = self.inserted - len(self.entries)

@@ -17,12 +17,20 @@ costs one literal more.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from hpack_codec.block_cache import BlockCache
 from hpack_codec.dynamic_table import TABLE_BYTES_DEFAULT, SearchableDynamicTable
 from hpack_codec.fields import FIELD_OVERHEAD_BYTES, Field, FieldList, NeverIndexedField
 from hpack_codec.integers import INTEGER_MAX, encode_integer
-from hpack_codec.representations import INCREMENTAL, INDEXED, NEVER_INDEXED, SIZE_UPDATE, WITHOUT_INDEXING
+from hpack_codec.representations import (
+    INCREMENTAL,
+    INDEXED,
+    NEVER_INDEXED,
+    SIZE_UPDATE,
+    WITHOUT_INDEXING,
+    Representation,
+)
 from hpack_codec.static_table import STATIC_ENTRIES, STATIC_INDEX_OF_FIELD, STATIC_INDEX_OF_NAME
 from hpack_codec.strings import encode_string
 
@@ -64,6 +72,12 @@ TRACKED_NAMES_MAX = 64
 _INDEXED_STATIC = {field: encode_integer(index, 7, INDEXED.pattern) for field, index in STATIC_INDEX_OF_FIELD.items()}
 
 
+@lru_cache(maxsize=16)
+def _representation_by_name(never_indexed_names: frozenset[bytes]) -> dict[bytes, Representation]:
+    """What the name alone decides; shared by the encoders of a process, which seldom differ in it."""
+    return dict.fromkeys(VARYING_NAMES, WITHOUT_INDEXING) | dict.fromkeys(never_indexed_names, NEVER_INDEXED)
+
+
 class Encoder:
     """Encodes the blocks of one direction of one connection, in the order in which they are sent.
 
@@ -79,8 +93,8 @@ class Encoder:
         "_fruitless",
         "_last_value",
         "_lookup",
-        "_never_indexed_names",
         "_peer_bytes_max",
+        "_representation_by_name",
         "_table",
         "generation",
     )
@@ -93,7 +107,7 @@ class Encoder:
     ) -> None:
         if not 0 <= table_bytes_max <= INTEGER_MAX:
             raise ValueError(f"table_bytes_max is {table_bytes_max}, allowed 0 to {INTEGER_MAX}")
-        self._never_indexed_names = never_indexed_names
+        self._representation_by_name = _representation_by_name(never_indexed_names)
         self._table = SearchableDynamicTable()
         self._cache: BlockCache[FieldList, bytes] = BlockCache()
         self._lookup = self._cache.lookup
@@ -104,7 +118,8 @@ class Encoder:
         self._bytes_target = TABLE_BYTES_DEFAULT
         self._bytes_smallest: int | None = None  # Not None: a size update is due, and this comes first.
         self.generation = 0
-        self.set_table_bytes_max(TABLE_BYTES_DEFAULT)
+        if table_bytes_max < TABLE_BYTES_DEFAULT:
+            self.set_table_bytes_max(TABLE_BYTES_DEFAULT)
 
     def set_table_bytes_max(self, size: int) -> None:
         """The peer's SETTINGS_HEADER_TABLE_SIZE; the next block announces what this end makes of it.
@@ -157,10 +172,8 @@ class Encoder:
             indexed = _INDEXED_STATIC.get(field)
             if indexed is not None:
                 octets += indexed
-                continue
-            number = number_of_field.get(field)
-            if number is not None:
-                octets += encode_integer(STATIC_ENTRIES + table.inserted - number, 7, 0x80)
+            elif (number := number_of_field.get(field)) is not None:
+                octets += encode_integer(STATIC_ENTRIES + table.inserted - number, 7, INDEXED.pattern)
                 self._fruitless.pop(field[0], None)
             else:
                 octets += self._literal(field)
@@ -170,48 +183,37 @@ class Encoder:
         """A literal representation of `field`, which is in no table."""
         name, value = field
         table = self._table
-        if self._is_secret(field):
+        if type(field) is NeverIndexedField:
             representation = NEVER_INDEXED
-        elif self._is_worth_an_entry(name, value):
-            representation = INCREMENTAL
         else:
-            representation = WITHOUT_INDEXING
-        index = STATIC_INDEX_OF_NAME.get(name, 0)
-        if not index:
+            representation = self._representation_by_name.get(name) or self._representation_by_value(name, value)
+        index = STATIC_INDEX_OF_NAME.get(name)
+        if index is None:
             number = table.number_of_name.get(name)
-            if number is not None:
-                index = STATIC_ENTRIES + table.inserted - number
-        octets = encode_integer(index, representation.prefix_bits, representation.pattern)
-        if not index:
-            octets += encode_string(name)
+            index = 0 if number is None else STATIC_ENTRIES + table.inserted - number
+        start = encode_integer(index, representation.prefix_bits, representation.pattern)
+        if index == 0:
+            start += encode_string(name)
         if representation is INCREMENTAL:
             table.insert(field)
-        return octets + encode_string(value)
+        return start + encode_string(value)
 
-    def _is_secret(self, field: Field) -> bool:
-        name, value = field
-        return (
-            name in self._never_indexed_names
-            or type(field) is NeverIndexedField
-            or (name == b"cookie" and len(value) < COOKIE_BYTES_MIN)
-        )
-
-    def _is_worth_an_entry(self, name: bytes, value: bytes) -> bool:
-        if name in VARYING_NAMES:
-            return False
+    def _representation_by_value(self, name: bytes, value: bytes) -> Representation:
+        if name == b"cookie" and len(value) < COOKIE_BYTES_MIN:
+            return NEVER_INDEXED
         size_bytes = len(name) + len(value) + FIELD_OVERHEAD_BYTES
         if size_bytes * ENTRY_SHARE_MAX > self._table.bytes_max:
-            return False
+            return WITHOUT_INDEXING
         fruitless = self._fruitless.get(name, 0)
         if fruitless >= FRUITLESS_ENTRIES_MAX:
             repeats = self._last_value.get(name) == value
             self._last_value[name] = value
-            return repeats
+            return INCREMENTAL if repeats else WITHOUT_INDEXING
         if len(self._fruitless) >= TRACKED_NAMES_MAX:
             self._fruitless.clear()
             self._last_value.clear()
         self._fruitless[name] = fruitless + 1
-        return True
+        return INCREMENTAL
 
     def _size_updates(self, smallest: int) -> bytes:
         """The size updates that are due (§4.2), executed on this end's table."""

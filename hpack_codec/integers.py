@@ -25,6 +25,7 @@ INTEGER_MAX = 2**32 - 1
 CONTINUATION_OCTETS_MAX = 5
 
 _RULE = "RFC 7541 §5.1"
+_ONE_OCTET = [bytes((octet,)) for octet in range(256)]
 
 
 def decode_integer(block: bytes, offset: int, prefix_bits: int) -> tuple[int, int]:
@@ -58,7 +59,7 @@ def encode_integer(value: int, prefix_bits: int, pattern: int = 0) -> bytes:
     """`value` (0 to `INTEGER_MAX`) on a prefix of `prefix_bits` (1 to 8), under the high bits of `pattern`."""
     prefix_max = (1 << prefix_bits) - 1
     if value < prefix_max:
-        return bytes((pattern | value,))
+        return _ONE_OCTET[pattern | value]
     octets = bytearray((pattern | prefix_max,))
     value -= prefix_max
     while value > 0x7F:

@@ -21,16 +21,15 @@ def decode_string(block: bytes, offset: int, bytes_max: int) -> tuple[bytes, int
         raise HpackError("the block ends where a string should begin", rule=_RULE, offset=offset)
     first = block[offset]
     length = first & 0x7F
+    begin = offset + 1
     if length == 0x7F:
         length, begin = decode_integer(block, offset, 7)
-    else:
-        begin = offset + 1
     end = begin + length
     if end > len(block):
         message = f"string of {length} octets, {len(block) - begin} are left in the block"
         raise HpackError(message, rule=_RULE, offset=offset)
     if first >= _HUFFMAN:
-        return huffman_decode(block[begin:end], bytes_max=bytes_max, offset=offset), end
+        return huffman_decode(block[begin:end], bytes_max, offset), end
     if length > bytes_max:
         raise HpackError(f"string of {length} octets, allowed {bytes_max}", rule=_RULE, offset=offset)
     return block[begin:end], end
