@@ -1,0 +1,358 @@
+"""The calls of an asyncio client: what a multi-callable returns (grpcio's `grpc.aio.Call` and its four kinds).
+
+A call exists at once and starts at once: nothing has to be awaited for its request to leave. It lives through at most a
+few *attempts* (`calls.ClientCall`): when an attempt is known not to have reached the server's application, it is made
+again on another stream without anybody noticing (gRFC A6, "transparent retries").
+
+Whoever waits, waits in `_changed`: everything that happens to the attempt wakes all waiters, and each looks again at
+the state it waits for. There is no second copy of that state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from grpc_core.aio.link import ConnectFailed
+from grpc_core.aio.protocol import ClientProtocol
+from grpc_core.calls import ClientCall
+from grpc_core.deadline import encode_timeout
+from grpc_core.errors import AioRpcError
+from grpc_core.metadata import Fields, Metadata, encode_metadata
+from grpc_core.status import StatusCode
+from grpc_core.wire import MessageError
+from http2 import UsageError as Http2UsageError
+from http2.messages import extended
+
+if TYPE_CHECKING:
+    from grpc_core.aio.channel import CallSettings, Method
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+DEADLINE_EXCEEDED = "Deadline Exceeded"
+CANCELLED = "Locally cancelled by application!"
+
+
+class Call(Generic[Request, Response]):
+    """What all four kinds of call have in common: metadata, status, cancellation, deadline, callbacks."""
+
+    def __init__(self, method: Method[Request, Response], settings: CallSettings) -> None:
+        self._method = method
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._fields: Fields = encode_metadata(settings.metadata)
+        self._attempt: ClientCall | None = None
+        self._protocol: ClientProtocol | None = None
+        self._code: StatusCode | None = None
+        self._details = ""
+        self._initial_metadata: Metadata | None = None
+        self._trailing_metadata = Metadata()
+        self._cancelled = False
+        self._waiters: list[asyncio.Future[None]] = []
+        self._done_callbacks: list[Callable[[Any], None]] = []
+        self._starting: asyncio.Task[None] | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        if settings.timeout is not None:
+            self._deadline = self._loop.time() + settings.timeout
+            self._timer = self._loop.call_later(max(settings.timeout, 0), self._on_deadline)
+        method.channel.call_started(self)
+
+    # -- grpcio's API --------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Cancel the call. False when it was already over."""
+        return self._cancel(CANCELLED)
+
+    def cancelled(self) -> bool:
+        """Whether the call was cancelled from this side."""
+        return self._code is StatusCode.CANCELLED and self._cancelled
+
+    def done(self) -> bool:
+        """Whether the call is over."""
+        return self._code is not None
+
+    def time_remaining(self) -> float | None:
+        """Seconds to the deadline, or None when there is none."""
+        return None if self._deadline is None else max(self._deadline - self._loop.time(), 0.0)
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Call `callback(call)` when the call is over; at once when it is."""
+        if self._code is not None:
+            callback(self)
+        else:
+            self._done_callbacks.append(callback)
+
+    async def initial_metadata(self) -> Metadata:
+        """What the server sent before its first message; waits for it."""
+        while self._initial_metadata is None and self._code is None:
+            await self._changed()
+        return self._initial_metadata if self._initial_metadata is not None else Metadata()
+
+    async def trailing_metadata(self) -> Metadata:
+        """What the server sent with the status; waits for it."""
+        await self._over()
+        return self._trailing_metadata
+
+    async def code(self) -> StatusCode:
+        """The status code; waits for it."""
+        await self._over()
+        assert self._code is not None
+        return self._code
+
+    async def details(self) -> str:
+        """The status text; waits for it."""
+        await self._over()
+        return self._details
+
+    async def debug_error_string(self) -> str:
+        """One line for a log; waits for the status."""
+        await self._over()
+        return self._debug_error_string()
+
+    async def wait_for_connection(self) -> None:
+        """Return when the call is on a connection; raise AioRpcError when it failed before."""
+        while self._attempt is None and self._code is None:
+            await self._changed()
+        if self._attempt is None:
+            self._raise_for_status()
+
+    # -- what the observer of `calls` is told --------------------------------------------------------------------------
+
+    def headers_received(self) -> None:
+        assert self._attempt is not None
+        self._initial_metadata = Metadata(*(self._attempt.initial_metadata or ()))
+        self._wake()
+
+    def message_received(self) -> None:
+        self._wake()
+
+    def writable(self) -> None:
+        self._wake()
+
+    def finished(self) -> None:
+        attempt = self._attempt
+        assert attempt is not None
+        assert attempt.code is not None
+        if attempt.is_unprocessed and self._can_repeat():
+            self._attempt = None
+            self._settings.attempts += 1
+            self._start()
+            return
+        code, details = attempt.code, attempt.details
+        if code is StatusCode.CANCELLED and self._deadline is not None and self._loop.time() >= self._deadline:
+            code, details = StatusCode.DEADLINE_EXCEEDED, DEADLINE_EXCEEDED
+        self._trailing_metadata = Metadata(*attempt.trailing_metadata)
+        if self._initial_metadata is None:
+            self._initial_metadata = Metadata(*(attempt.initial_metadata or ()))
+        self._finish(code, details)
+
+    # -- starting ------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin an attempt: now when there is a connection, else when there is one."""
+        if self._settings.timeout is not None and self._settings.timeout <= 0:
+            self._loop.call_soon(self._on_deadline)
+            return
+        protocol = self._method.channel.link.ready
+        if protocol is not None:
+            self._start_on(protocol)
+        else:
+            self._starting = self._loop.create_task(self._start_when_ready())
+
+    async def _start_when_ready(self) -> None:
+        try:
+            protocol = await self._method.channel.link.wait_ready(self._settings.wait_for_ready)
+        except ConnectFailed as error:
+            self._finish(StatusCode.UNAVAILABLE, str(error))
+            return
+        if self._code is None:
+            self._start_on(protocol)
+
+    def _start_on(self, protocol: ClientProtocol) -> None:
+        fields = self._fields
+        if self._deadline is not None:
+            fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
+        head = self._method.head
+        try:
+            self._attempt = protocol.session.start(extended(head, fields) if fields else head, self)
+        except Http2UsageError as error:
+            self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
+            return
+        self._protocol = protocol
+        try:
+            self._on_started(self._attempt)
+        except MessageError as error:
+            self._attempt.cancel(error.code, error.details)
+        protocol.schedule_flush()
+        self._wake()
+
+    def _on_started(self, attempt: ClientCall) -> None:
+        """Send what can be sent at once."""
+        raise NotImplementedError
+
+    def _can_repeat(self) -> bool:
+        """Whether an attempt that the server has not processed may be made again: only while nobody has seen of it,
+        and once when the server had it in its hands (gRFC A6)."""
+        return self._settings.attempts == 0 and self._code is None and not self._method.channel.is_closed
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    def _cancel(self, details: str, code: StatusCode = StatusCode.CANCELLED) -> bool:
+        if self._code is not None:
+            return False
+        self._cancelled = code is StatusCode.CANCELLED
+        if self._attempt is not None:
+            self._attempt.cancel(code, details)
+            if self._protocol is not None:
+                self._protocol.schedule_flush()
+        self._finish(code, details)
+        return True
+
+    def _on_deadline(self) -> None:
+        self._timer = None
+        self._cancel(DEADLINE_EXCEEDED, StatusCode.DEADLINE_EXCEEDED)
+
+    def _finish(self, code: StatusCode, details: str) -> None:
+        if self._code is not None:
+            return
+        self._code = code
+        self._details = details
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._starting is not None and code in (StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED):
+            self._starting.cancel()
+        self._method.channel.call_over(self)
+        self._wake()
+        callbacks, self._done_callbacks = self._done_callbacks, []
+        for callback in callbacks:
+            self._loop.call_soon(callback, self)
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    async def _changed(self) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiters.append(future)
+        await future
+
+    async def _over(self) -> None:
+        while self._code is None:
+            await self._changed()
+
+    def _wake(self) -> None:
+        waiters = self._waiters
+        if waiters:
+            self._waiters = []
+            for future in waiters:
+                if not future.done():
+                    future.set_result(None)
+
+    # -- results -------------------------------------------------------------------------------------------------------
+
+    def _deserialize(self, message: bytes) -> Response:
+        """The response; ends the call with INTERNAL when it cannot be read."""
+        deserialize = self._method.response_deserializer
+        if deserialize is None:
+            return message  # type: ignore[return-value]  # without a deserializer, Response is bytes
+        try:
+            return deserialize(message)
+        except Exception:
+            self._fail_locally(StatusCode.INTERNAL, "Exception deserializing response!")
+            raise self._error()
+
+    def _fail_locally(self, code: StatusCode, details: str) -> None:
+        """A status of ours in place of the server's: what it sent cannot be used."""
+        if not self._cancel(details, code):
+            self._code, self._details = code, details
+
+    def _error(self) -> AioRpcError:
+        assert self._code is not None
+        return AioRpcError(
+            self._code,
+            self._initial_metadata if self._initial_metadata is not None else Metadata(),
+            self._trailing_metadata,
+            self._details,
+            self._debug_error_string(),
+        )
+
+    def _debug_error_string(self) -> str:
+        assert self._code is not None
+        peer = f" (peer {self._protocol.peername})" if self._protocol is not None else ""
+        return f"{self._code.name}:{self._details}{peer}"
+
+    def _raise_for_status(self) -> None:
+        """Raise for a call that is over and not OK."""
+        if self._code is StatusCode.OK:
+            return
+        if self.cancelled():
+            raise asyncio.CancelledError(self._details)
+        raise self._error()
+
+    def __repr__(self) -> str:
+        state = self._code.name if self._code is not None else "running"
+        return f"<{type(self).__name__} of {self._method.path} {state}>"
+
+
+def serialize(method: Method[Request, Response], request: Request) -> bytes:
+    """A request as octets. Raises whatever the serializer raises."""
+    serializer = method.request_serializer
+    message = serializer(request) if serializer is not None else request
+    if not isinstance(message, bytes):
+        raise TypeError(
+            f"the request of {method.path} is {type(message).__name__} after serializing; bytes are required"
+        )
+    return message
+
+
+class UnaryResponse(Call[Request, Response]):
+    """A call with one response: it can be awaited, as often as one likes."""
+
+    _response: Response
+    _has_response = False
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        return self._result().__await__()
+
+    async def _result(self) -> Response:
+        try:
+            await self._over()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if not self._has_response:
+            self._raise_for_status()
+            self._take_response()
+        return self._response
+
+    def _take_response(self) -> None:
+        """The one response of a call that is OK. No response, or two, break the contract (statuscodes.md)."""
+        assert self._attempt is not None
+        inbox = self._attempt.inbox
+        count = len(inbox)
+        message = inbox.take()
+        if message is None or count > 1:
+            inbox.discard()
+            self._code = StatusCode.UNIMPLEMENTED
+            self._details = f"the server sent {count} responses with OK; exactly one is required"
+            raise self._error()
+        self._response = self._deserialize(message)
+        self._has_response = True
+
+    def _on_started(self, attempt: ClientCall) -> None:
+        attempt.inbox.is_wanted = True
+
+
+class UnaryUnaryCall(UnaryResponse[Request, Response]):
+    """One request, one response."""
+
+    def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:
+        self._request = serialize(method, request)
+        super().__init__(method, settings)
+        self._start()
+
+    def _on_started(self, attempt: ClientCall) -> None:
+        super()._on_started(attempt)
+        attempt.send_message(self._request, end=True)

@@ -1,0 +1,191 @@
+"""The asyncio channel: where calls come from (grpcio's `grpc.aio.Channel`)."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from grpc_core.aio.call import Call, UnaryUnaryCall
+from grpc_core.aio.link import Link
+from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.errors import UsageError
+from grpc_core.headers import USER_AGENT, request_head
+from grpc_core.metadata import MetadataValue
+from grpc_core.options import ChannelOptions, parse_options
+from grpc_core.target import parse_target
+from http2.aio.transport import Tap
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+MetadataLike = Iterable[tuple[str, MetadataValue]]
+
+
+class CallSettings:
+    """What a caller says about one call. `attempts` counts those that were made again."""
+
+    __slots__ = ("attempts", "metadata", "timeout", "wait_for_ready")
+
+    def __init__(self, timeout: float | None, metadata: MetadataLike | None, wait_for_ready: bool | None) -> None:
+        self.timeout = timeout
+        self.metadata = metadata
+        self.wait_for_ready = bool(wait_for_ready)
+        self.attempts = 0
+
+
+class Method(Generic[Request, Response]):
+    """One method on one channel: its path, its codecs, and the head that all its requests share."""
+
+    __slots__ = ("channel", "head", "path", "request_serializer", "response_deserializer")
+
+    def __init__(
+        self,
+        channel: Channel,
+        path: str | bytes,
+        request_serializer: Callable[[Request], bytes] | None,
+        response_deserializer: Callable[[bytes], Response] | None,
+    ) -> None:
+        self.channel = channel
+        self.path = path.decode("utf-8") if isinstance(path, bytes) else path
+        self.request_serializer = request_serializer
+        self.response_deserializer = response_deserializer
+        self.head = request_head(self.path, channel.authority, channel.scheme, channel.user_agent)
+
+
+class _MultiCallable(Generic[Request, Response]):
+    def __init__(self, method: Method[Request, Response]) -> None:
+        self._method = method
+
+
+class UnaryUnaryMultiCallable(_MultiCallable[Request, Response]):
+    """Makes calls with one request and one response."""
+
+    def __call__(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> UnaryUnaryCall[Request, Response]:
+        """Start a call. `timeout` is in seconds; the call fails at once without a connection unless `wait_for_ready`.
+
+        Await the result for the response; it raises AioRpcError for any status but OK.
+        """
+        self._method.channel.check_open(credentials, compression)
+        return UnaryUnaryCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request)
+
+
+class Channel:
+    """A channel to one target. Nothing happens before the first call, or `get_state(try_to_connect=True)`.
+
+    It may be made without a running event loop; it belongs to the one that runs at its first use.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        options: ChannelOptions | None = None,
+        tls: ssl.SSLContext | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        settings = parse_options(options)
+        parsed = parse_target(target)
+        self.target = target
+        self.scheme = "http" if tls is None else "https"
+        self.authority = settings.authority or parsed.authority
+        self.user_agent = " ".join(
+            part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
+        )
+        self.link = Link(parsed, settings, tls, tap)
+        self.is_closed = False
+        self._calls: set[Call[Any, Any]] = set()
+
+    # -- grpcio's API --------------------------------------------------------------------------------------------------
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryUnaryMultiCallable[Request, Response]:
+        """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
+        return UnaryUnaryMultiCallable(Method(self, method, request_serializer, response_deserializer))
+
+    def get_state(self, try_to_connect: bool = False) -> ChannelConnectivity:
+        """How the channel stands; with `try_to_connect` an idle one begins to connect."""
+        if self.is_closed:
+            return ChannelConnectivity.SHUTDOWN
+        state = self.link.state
+        if try_to_connect:
+            self.link.connect()
+        return state
+
+    async def wait_for_state_change(self, last_observed_state: ChannelConnectivity) -> None:
+        """Return when the state is another than `last_observed_state`."""
+        await self.link.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        """Connect, and return when the channel is READY."""
+        while (state := self.get_state(try_to_connect=True)) is not ChannelConnectivity.READY:
+            if state is ChannelConnectivity.SHUTDOWN:
+                raise UsageError("Channel is closed.")
+            await self.link.wait_for_state_change(state)
+
+    async def close(self, grace: float | None = None) -> None:
+        """Close the channel. Calls that still run have `grace` seconds to finish, then they are cancelled."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        calls = list(self._calls)
+        if calls and grace:
+            await asyncio.wait([asyncio.ensure_future(call.code()) for call in calls], timeout=grace)
+        for call in calls:
+            call._cancel("Channel closed!")
+        await self.link.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # -- for calls -----------------------------------------------------------------------------------------------------
+
+    def check_open(self, credentials: Any, compression: Any) -> None:
+        """Raise UsageError when no call can be made, or not one like this."""
+        if self.is_closed:
+            raise UsageError("Channel is closed.")
+        if credentials is not None:
+            raise UsageError("Call credentials are only valid on secure channels")
+        if compression not in (None, 0) and getattr(compression, "value", compression) != 0:
+            raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
+
+    def call_started(self, call: Call[Any, Any]) -> None:
+        """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
+        self._calls.add(call)
+
+    def call_over(self, call: Call[Any, Any]) -> None:
+        """The call has its status."""
+        self._calls.discard(call)
+
+
+def insecure_channel(
+    target: str,
+    options: ChannelOptions | None = None,
+    compression: Any = None,
+    interceptors: Sequence[Any] | None = None,
+) -> Channel:
+    """A channel without TLS. Raises ValueError or TypeError for a malformed target or option."""
+    if interceptors:
+        raise UsageError("client interceptors are not supported yet")
+    channel = Channel(target, options)
+    channel.check_open(None, compression)
+    return channel

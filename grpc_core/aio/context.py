@@ -1,0 +1,166 @@
+"""What a handler of the asyncio server is given: its call (grpcio's `grpc.aio.ServicerContext`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from grpc_core.calls import ServerCall
+from grpc_core.errors import AbortError, UsageError
+from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
+from grpc_core.status import StatusCode, normalize_code
+
+if TYPE_CHECKING:
+    from grpc_core.aio.protocol import ServerProtocol
+
+MetadataLike = Iterable[tuple[str, MetadataValue]]
+
+
+class ServicerContext:
+    """One call, as its handler sees it. Made by the server."""
+
+    __slots__ = (
+        "_call",
+        "_callbacks",
+        "_code",
+        "_deadline",
+        "_details",
+        "_initial_fields",
+        "_protocol",
+        "_trailing",
+        "_trailing_fields",
+        "_waiters",
+        "aborted",
+    )
+
+    def __init__(self, call: ServerCall, protocol: ServerProtocol, deadline: float | None) -> None:
+        self._call = call
+        self._protocol = protocol
+        self._deadline = deadline
+        self._code: StatusCode | None = None
+        self._details = ""
+        self._initial_fields: Fields = ()
+        self._trailing: MetadataPairs = ()
+        self._trailing_fields: Fields = ()
+        self._callbacks: list[Callable[[ServicerContext], None]] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self.aborted = False
+
+    # -- about the call ------------------------------------------------------------------------------------------------
+
+    def invocation_metadata(self) -> MetadataPairs:
+        """The client's metadata, as pairs in their order; values of keys ending in "-bin" are bytes."""
+        return self._call.request.metadata
+
+    def peer(self) -> str:
+        """The client's address, e.g. "ipv4:127.0.0.1:5000"."""
+        return self._protocol.peer
+
+    def peer_identities(self) -> None:
+        """Who the client has proved to be; None without TLS client certificates."""
+        return
+
+    def peer_identity_key(self) -> None:
+        """By what the client was identified; None without TLS client certificates."""
+        return
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """What is known of the connection's security."""
+        return {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the client's deadline, or None when it has none."""
+        return None if self._deadline is None else max(self._deadline - self._protocol.loop.time(), 0.0)
+
+    def cancelled(self) -> bool:
+        """Whether the call was cancelled, or the client has gone."""
+        return self._call.is_cancelled
+
+    def done(self) -> bool:
+        """Whether the call is over."""
+        return self._call.is_over
+
+    def add_done_callback(self, callback: Callable[[ServicerContext], None]) -> None:
+        """Call `callback(context)` when the call is over."""
+        if self._call.is_over:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    # -- the status ----------------------------------------------------------------------------------------------------
+
+    def set_code(self, code: Any) -> None:
+        """The status code to end with when the handler returns; the default is OK."""
+        self._code = normalize_code(code)
+
+    def set_details(self, details: str) -> None:
+        """The status text to end with."""
+        self._details = details if isinstance(details, str) else str(details)
+
+    def code(self) -> StatusCode | None:
+        """What `set_code` was given."""
+        return self._code
+
+    def details(self) -> str:
+        """What `set_details` was given."""
+        return self._details
+
+    def set_trailing_metadata(self, trailing_metadata: MetadataLike) -> None:
+        """The metadata to send with the status. Raises ValueError when it is not valid."""
+        pairs = tuple(trailing_metadata)
+        self._trailing_fields = encode_metadata(pairs)
+        self._trailing = pairs
+
+    def trailing_metadata(self) -> MetadataPairs:
+        """What `set_trailing_metadata` was given."""
+        return self._trailing
+
+    async def abort(self, code: Any, details: str = "", trailing_metadata: MetadataLike = ()) -> NoReturn:
+        """End the call with this status, now, and leave the handler with AbortError."""
+        if self.aborted:
+            raise UsageError("Abort already called!")
+        self.aborted = True
+        status = normalize_code(code)
+        if status is StatusCode.OK:
+            status, details = StatusCode.UNKNOWN, f"abort() called with StatusCode.OK; details: {details}"
+        metadata = tuple(trailing_metadata)
+        if metadata:
+            self.set_trailing_metadata(metadata)
+        self._code, self._details = status, details
+        self.finish(status, details)
+        raise AbortError("Locally aborted.")
+
+    async def abort_with_status(self, status: Any) -> NoReturn:
+        """As `abort`, with an object that has `code`, `details` and `trailing_metadata`."""
+        await self.abort(status.code, status.details, status.trailing_metadata or ())
+
+    # -- sending and receiving -----------------------------------------------------------------------------------------
+
+    async def send_initial_metadata(self, initial_metadata: MetadataLike) -> None:
+        """Send initial metadata now, instead of with the first message. Raises UsageError the second time."""
+        if self._call.headers_sent:
+            raise UsageError("Initial metadata already sent")
+        self._call.send_initial_metadata(encode_metadata(tuple(initial_metadata)))
+        self._protocol.schedule_flush()
+
+    def set_compression(self, compression: Any) -> None:
+        """Ask for compressed responses: only "none" can be had."""
+        if getattr(compression, "value", compression) not in (None, 0):
+            raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
+
+    def disable_next_message_compression(self) -> None:
+        """The next message is sent as it is; like all."""
+
+    # -- for the server ------------------------------------------------------------------------------------------------
+
+    def finish(self, code: StatusCode, details: str) -> None:
+        """Send the status, unless the call is over."""
+        self._call.finish(code, details, self._trailing_fields)
+        self._protocol.schedule_flush()
+
+    def run_callbacks(self) -> None:
+        """The call is over: tell those who asked to know."""
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            self._protocol.loop.call_soon(callback, self)

@@ -1,0 +1,64 @@
+"""A session on an asyncio connection: HTTP/2 events go to the calls, and what the calls say leaves once per tick."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from grpc_core.calls import ServerCall
+from grpc_core.options import Options
+from grpc_core.session import ClientSession, ServerSession
+from grpc_core.target import format_peer
+from http2 import Connection, ConnectionTerminated, Event, SettingsReceived
+from http2.aio.transport import ConnectionProtocol, Tap
+
+
+class ServerProtocol(ConnectionProtocol):
+    """One client's connection to a server."""
+
+    def __init__(
+        self, options: Options, accept: Callable[[ServerProtocol, ServerCall], None], tap: Tap | None = None
+    ) -> None:
+        super().__init__(Connection.server(options.config), tap=tap)
+        self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits)
+        self.running = 0
+        """Handlers that have begun and not ended, whatever became of their streams."""
+        self._peer = ""
+
+    def events_received(self, events: list[Event]) -> None:
+        self.session.handle(events)
+        self.schedule_flush()
+
+    @property
+    def peer(self) -> str:
+        """The client's address in grpcio's spelling."""
+        if not self._peer:
+            self._peer = format_peer(self.peername)
+        return self._peer
+
+
+class ClientProtocol(ConnectionProtocol):
+    """A client's connection. `ready` is done when the server's SETTINGS have come (gRPC: READY), or it has failed."""
+
+    def __init__(self, options: Options, lost: Callable[[ClientProtocol], None], tap: Tap | None = None) -> None:
+        super().__init__(Connection.client(options.config), tap=tap)
+        self.session = ClientSession(self.connection, options.limits)
+        self.ready: asyncio.Future[None] = self.loop.create_future()
+        self._lost = lost
+
+    def events_received(self, events: list[Event]) -> None:
+        if not self.ready.done():
+            self._watch_for_ready(events)
+        self.session.handle(events)
+        self.schedule_flush()
+        if not self.session.accepts_calls:
+            self._lost(self)
+
+    def _watch_for_ready(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, SettingsReceived):
+                self.ready.set_result(None)
+                return
+            if isinstance(event, ConnectionTerminated):
+                self.ready.set_exception(ConnectionResetError(event.reason))
+                return

@@ -1,0 +1,380 @@
+"""Calls: what a stream means to gRPC, without I/O.
+
+A call is two half-streams. Each side sends metadata, then messages, then an end; the server's end carries the status.
+All four kinds of call are this one thing: "unary" only says how many messages a half has, and that is checked by those
+who know the method (`aio.server`, `aio.call`), not here.
+
+    client  ----- initial metadata ----- message* ----- half-close ------------------------------->  server
+    client  <---- [initial metadata] --- message* ----- status, details, trailing metadata --------  server
+
+`ClientCall` and `ServerCall` are driven by a session (`session`), which hands them the events of their stream, and used
+by a face (`aio`), which is told through an *observer* and asks through plain methods. Neither side ever waits here.
+
+**Back-pressure.** An `Inbox` gives octets back to the flow-control windows when the application takes the message they
+belong to. While the application is waiting for a message, the parts of one that is still incomplete are given back as
+they come, or a message larger than the window could never arrive; what that may cost is the message size limit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from grpc_core.metadata import MetadataPairs
+from grpc_core.status import StatusCode, encode_message, status_from_reset
+from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
+from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
+from http2.errors import error_name
+from http2.messages import extended
+
+if TYPE_CHECKING:
+    from grpc_core.headers import RequestInfo, ResponseInfo
+    from grpc_core.session import ClientSession, Limits, ServerSession
+
+SEND_QUEUE_BYTES_MAX = 65_536
+"""A sender that waits for room goes on while less than this is queued in its stream."""
+
+
+class Observer(Protocol):
+    """Who is told what happens to a call. Every method is called from the thread and the moment of the event."""
+
+    def headers_received(self) -> None:
+        """The client has initial metadata."""
+
+    def message_received(self) -> None:
+        """A message, or the end of the messages, can be taken from the inbox."""
+
+    def writable(self) -> None:
+        """The send queue has drained."""
+
+    def finished(self) -> None:
+        """The call is over: `ClientCall.code` is set, or the server's call was cancelled or lost."""
+
+
+class Inbox:
+    """The receiving half of a call: complete messages, and the credit for their octets.
+
+    At every moment `held` octets are not yet given back to the windows. `settle` makes it so that these are what the
+    queued messages took, plus, unless the application is waiting, the incomplete message.
+    """
+
+    __slots__ = ("_connection", "_held", "_messages", "_queued", "_stream_id", "is_over", "is_wanted", "reader")
+
+    def __init__(self, connection: Connection, stream_id: int, bytes_max: int) -> None:
+        self._connection = connection
+        self._stream_id = stream_id
+        self.reader = MessageReader(bytes_max)
+        self._messages: deque[tuple[bytes, int]] = deque()
+        self._queued = 0
+        self._held = 0
+        self.is_wanted = False  # the application waits for a message
+        self.is_over = False  # no message follows those that are queued
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, data: bytes) -> bool:
+        """Take content. Returns whether it completed a message. Raises MessageError."""
+        self._held += len(data)
+        messages = self.reader.feed(data)
+        for message in messages:
+            self._queued += message[1]
+        self._messages.extend(messages)
+        self._settle()
+        return bool(messages)
+
+    def end(self) -> None:
+        """No more content comes. Raises MessageError when it ended inside a message."""
+        self.is_over = True
+        self.reader.finish()
+
+    def take(self) -> bytes | None:
+        """The next message; None when there is none now, and then the application counts as waiting for one."""
+        if not self._messages:
+            self.is_wanted = True
+            self._settle()
+            return None
+        self.is_wanted = False
+        message, size = self._messages.popleft()
+        self._queued -= size
+        self._settle()
+        return message
+
+    def discard(self) -> None:
+        """Nobody will take anything any more."""
+        self._messages.clear()
+        self._queued = 0
+        self.is_wanted = True
+        self._settle()
+
+    def _settle(self) -> None:
+        kept = self._queued if self.is_wanted else self._queued + self.reader.partial_bytes
+        surplus = self._held - kept
+        if surplus > 0:
+            self._held = kept
+            self._connection.consume(self._stream_id, surplus)
+
+
+class ClientCall:
+    """One attempt of a call, on one stream, seen from the client.
+
+    Until `code` is set the call is running. `is_unprocessed` says that the server never saw it (§8.7 of RFC 9113), so
+    that it can be sent again without harm.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_half_closed",
+        "_limits",
+        "_observer",
+        "_session",
+        "code",
+        "details",
+        "inbox",
+        "initial_metadata",
+        "is_unprocessed",
+        "stream_id",
+        "trailing_metadata",
+    )
+
+    def __init__(self, session: ClientSession, stream_id: int, limits: Limits, observer: Observer) -> None:
+        self._session = session
+        self._connection = connection = session.connection
+        self._limits = limits
+        self._observer = observer
+        self._half_closed = False
+        self.stream_id = stream_id
+        self.inbox = Inbox(connection, stream_id, limits.receive_bytes_max)
+        self.initial_metadata: MetadataPairs | None = None
+        self.trailing_metadata: MetadataPairs = ()
+        self.code: StatusCode | None = None
+        self.details = ""
+        self.is_unprocessed = False
+
+    # -- the face's side -----------------------------------------------------------------------------------------------
+
+    def send_message(self, message: bytes, end: bool = False) -> None:
+        """Send a request message, with `end` the last one. Raises MessageError when it is over the limit."""
+        check_sent_size(len(message), self._limits.send_bytes_max)
+        if self.code is None and not self._half_closed:
+            self._half_closed = end
+            self._connection.send_data(self.stream_id, frame_message(message), end)
+
+    def half_close(self) -> None:
+        """No more requests."""
+        if self.code is None and not self._half_closed:
+            self._half_closed = True
+            self._connection.send_data(self.stream_id, b"", True)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether the send queue has room for one more message."""
+        return self._connection.queued_bytes(self.stream_id) < SEND_QUEUE_BYTES_MAX
+
+    def cancel(self, code: StatusCode, details: str) -> None:
+        """End the call from this side, with a status of ours and RST_STREAM (CANCEL)."""
+        if self.code is None:
+            self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
+            self._finish(code, details)
+
+    # -- the session's side --------------------------------------------------------------------------------------------
+
+    def on_response(self, head: Head, info: ResponseInfo, end_stream: bool) -> None:
+        """Response-Headers, or Trailers-Only."""
+        if end_stream:
+            self.initial_metadata = ()
+            self._on_end(info)
+            return
+        if info.error is not None:
+            # Not a gRPC response: its content is no messages and is not waited for.
+            self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
+            self._finish(*info.error)
+            return
+        self.initial_metadata = info.metadata
+        self._observer.headers_received()
+
+    def on_data(self, event: DataReceived) -> None:
+        """Content."""
+        try:
+            complete = self.inbox.put(event.data)
+            if event.end_stream:
+                self.inbox.end()
+        except MessageError as error:
+            self.cancel(error.code, error.details)
+            return
+        if event.end_stream:
+            self._finish(StatusCode.UNKNOWN, "the response ended without trailers: no grpc-status")
+        elif complete:
+            self._observer.message_received()
+
+    def on_trailers(self, info: ResponseInfo) -> None:
+        """Trailers: the status."""
+        self._on_end(info)
+
+    def on_reset(self, event: StreamReset) -> None:
+        """The stream was reset, by the peer or for its fault."""
+        self.is_unprocessed = event.unprocessed
+        name = error_name(event.error_code)
+        if event.by_peer:
+            detail = f" ({event.reason})" if event.reason else ""
+            self._finish(status_from_reset(event.error_code), f"Received RST_STREAM with error code {name}{detail}")
+        else:
+            self._finish(StatusCode.INTERNAL, f"the server's answer breaks HTTP/2: {event.reason}")
+
+    def on_connection_lost(self, event: ConnectionTerminated) -> None:
+        """The connection is gone."""
+        self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}")
+
+    def on_writable(self) -> None:
+        """The send queue has drained."""
+        self._observer.writable()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _on_end(self, info: ResponseInfo) -> None:
+        self.trailing_metadata = info.metadata
+        code, details = info.status
+        try:
+            self.inbox.end()
+        except MessageError as error:
+            code, details = (error.code, error.details) if code is StatusCode.OK else (code, details)
+        if not self._half_closed:
+            self._half_closed = True
+            # The server has answered before we were done: nobody reads the rest of our requests.
+            self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
+        self._finish(code, details)
+
+    def _finish(self, code: StatusCode, details: str) -> None:
+        if self.code is not None:
+            return
+        self.code = code
+        self.details = details
+        self.inbox.is_over = True
+        self._session.calls.pop(self.stream_id, None)
+        if self.initial_metadata is None:
+            self.initial_metadata = ()
+        self._observer.finished()
+
+
+class ServerCall:
+    """One call, on one stream, seen from the server.
+
+    `observer` is set by whoever accepts the call. `is_cancelled` says that the client or the connection has gone away;
+    whatever is sent after that is thrown away quietly.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_headers_sent",
+        "_limits",
+        "_session",
+        "cancel_reason",
+        "inbox",
+        "is_cancelled",
+        "is_finished",
+        "observer",
+        "request",
+        "stream_id",
+    )
+
+    def __init__(self, session: ServerSession, stream_id: int, request: RequestInfo, limits: Limits) -> None:
+        self._session = session
+        self._connection = session.connection
+        self._limits = limits
+        self._headers_sent = False
+        self.observer: Observer | None = None
+        self.stream_id = stream_id
+        self.request = request
+        self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max)
+        self.is_cancelled = False
+        self.is_finished = False
+        self.cancel_reason = ""
+
+    # -- the face's side -----------------------------------------------------------------------------------------------
+
+    @property
+    def headers_sent(self) -> bool:
+        """Whether initial metadata is on its way."""
+        return self._headers_sent
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.is_finished or self.is_cancelled
+
+    @property
+    def can_send(self) -> bool:
+        """Whether the send queue has room for one more message."""
+        return self._connection.queued_bytes(self.stream_id) < SEND_QUEUE_BYTES_MAX
+
+    def send_initial_metadata(self, fields: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Send Response-Headers with these metadata fields; only the first time counts."""
+        if self.is_over or self._headers_sent:
+            return
+        self._headers_sent = True
+        head = self._session.response_head
+        self._connection.send_headers(self.stream_id, extended(head, fields) if fields else head)
+
+    def send_message(self, message: bytes) -> None:
+        """Send a response message, after initial metadata. Raises MessageError when it is over the limit."""
+        check_sent_size(len(message), self._limits.send_bytes_max)
+        if not self.is_over:
+            if not self._headers_sent:
+                self.send_initial_metadata()
+            self._connection.send_data(self.stream_id, frame_message(message))
+
+    def finish(self, code: StatusCode, details: str = "", fields: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Send the status: as trailers, or alone (Trailers-Only) when nothing was sent before.
+
+        When the client is still sending, RST_STREAM (NO_ERROR) asks it to stop (RFC 9113 §8.1).
+        """
+        if self.is_over:
+            return
+        self.is_finished = True
+        extra = fields
+        if details:
+            extra = ((b"grpc-message", encode_message(details)),) + fields
+        if self._headers_sent:
+            head = self._session.trailers_head(code)
+        else:
+            head = self._session.trailers_only_head(code)
+        self._connection.send_headers(self.stream_id, extended(head, extra) if extra else head, True)
+        self._session.call_finished(self)
+
+    def reset(self, error_code: int) -> None:
+        """End the call with RST_STREAM, where a status cannot be sent any more."""
+        if not self.is_over:
+            self.is_finished = True
+            self._connection.reset_stream(self.stream_id, error_code)
+            self._session.call_finished(self)
+
+    # -- the session's side --------------------------------------------------------------------------------------------
+
+    def on_data(self, data: bytes, end_stream: bool) -> None:
+        """Content."""
+        try:
+            complete = self.inbox.put(data)
+            if end_stream:
+                self.inbox.end()
+        except MessageError as error:
+            self.fail(error.code, error.details)
+            return
+        if (complete or end_stream) and self.observer is not None:
+            self.observer.message_received()
+
+    def fail(self, code: StatusCode, details: str) -> None:
+        """End the call for a fault of the client's, and let the handler know."""
+        if not self.is_over:
+            self.finish(code, details)
+            self.is_cancelled = True
+            self.cancel_reason = details
+            if self.observer is not None:
+                self.observer.finished()
+
+    def on_cancelled(self, reason: str) -> None:
+        """The client reset the stream, or the connection is gone."""
+        if not self.is_cancelled:
+            self.is_cancelled = True
+            self.cancel_reason = reason
+            if self.observer is not None:
+                self.observer.finished()

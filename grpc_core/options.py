@@ -1,0 +1,100 @@
+"""Channel and server options: grpcio's channel arguments, turned into the settings they stand for.
+
+An option is a pair of a key and a value. A key that means nothing to us is accepted and ignored, as grpcio does with
+those that its core does not know; a malformed option raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grpc_core.backoff import Backoff
+from grpc_core.session import Limits
+from grpc_core.wire import RECEIVE_BYTES_MAX
+from http2 import Config
+
+ChannelOptions = Iterable[tuple[str, Any]]
+
+_CONFIG = Config(
+    # A message of the default size limit must not need many round trips; what an unread stream costs stays bounded.
+    stream_window_bytes=1_048_576,
+    connection_window_bytes=4_194_304,
+    # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
+    field_list_bytes_max=16_384,
+    # A malformed path is answered with UNIMPLEMENTED, by us.
+    check_path=False,
+)
+_LIMITS = Limits()
+_BACKOFF = Backoff()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the options of a channel or a server come to."""
+
+    config: Config = _CONFIG
+    limits: Limits = _LIMITS
+    backoff: Backoff = _BACKOFF
+    authority: str | None = None
+    primary_user_agent: str = ""
+    secondary_user_agent: str = ""
+    reuse_port: bool = True
+
+
+def parse_options(options: ChannelOptions | None) -> Options:
+    """Read channel arguments. Raises TypeError or ValueError that names the one that is malformed."""
+    values: dict[str, Any] = {}
+    for option in options or ():
+        if not isinstance(option, (tuple, list)) or len(option) != 2:
+            raise ValueError(f"a channel option is a pair of key and value, not {option!r}")
+        key, value = option
+        if isinstance(key, bytes):
+            key = key.decode("ascii")
+        if not isinstance(key, str):
+            raise TypeError(f"the key of a channel option is a str, not {key!r}")
+        values[key.removeprefix("grpc.")] = value
+
+    def number(key: str, default: int) -> int:
+        if key not in values:
+            return default
+        try:
+            return int(values[key])
+        except (TypeError, ValueError):
+            raise TypeError(f"channel option grpc.{key} is a number, not {values[key]!r}")
+
+    def text(key: str) -> str:
+        value = values.get(key, "")
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+    config = replace(
+        _CONFIG,
+        concurrent_streams_max=_positive(number("max_concurrent_streams", _CONFIG.concurrent_streams_max)),
+        frame_bytes_max=min(max(number("http2.max_frame_size", _CONFIG.frame_bytes_max), 16_384), 16_777_215),
+        header_table_bytes=number("http2.hpack_table_size.decoder", _CONFIG.header_table_bytes),
+        encoder_table_bytes_max=number("http2.hpack_table_size.encoder", _CONFIG.encoder_table_bytes_max),
+        field_list_bytes_max=number(
+            "absolute_max_metadata_size", max(number("max_metadata_size", 8_192) * 5 // 4, _CONFIG.field_list_bytes_max)
+        ),
+    )
+    return Options(
+        config=config,
+        limits=Limits(
+            receive_bytes_max=number("max_receive_message_length", RECEIVE_BYTES_MAX),
+            send_bytes_max=number("max_send_message_length", -1),
+        ),
+        backoff=Backoff(
+            initial_s=number("initial_reconnect_backoff_ms", 1_000) / 1_000,
+            maximum_s=number("max_reconnect_backoff_ms", 120_000) / 1_000,
+            connect_timeout_s=number("min_reconnect_backoff_ms", 20_000) / 1_000,
+        ),
+        authority=text("default_authority") or None,
+        primary_user_agent=text("primary_user_agent"),
+        secondary_user_agent=text("secondary_user_agent"),
+        reuse_port=bool(number("so_reuseport", 1)),
+    )
+
+
+def _positive(value: int) -> int:
+    return value if value >= 0 else 2**31 - 1

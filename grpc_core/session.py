@@ -1,0 +1,193 @@
+"""A session: the calls of one connection, without I/O. HTTP/2 events come in, and become events of calls.
+
+A session never decides anything for the application: a server session hands each new call to `accept`, a client session
+starts calls when it is told to. Both share one table of streams and one way to hand out events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from grpc_core.calls import ClientCall, Observer, ServerCall
+from grpc_core.headers import (
+    RESPONSE_HEAD,
+    TRAILERS,
+    TRAILERS_ONLY,
+    Refusal,
+    request_info,
+    response_info,
+)
+from grpc_core.status import StatusCode
+from grpc_core.wire import RECEIVE_BYTES_MAX
+from http2 import (
+    Connection,
+    ConnectionTerminated,
+    DataReceived,
+    ErrorCode,
+    Event,
+    Head,
+    RequestReceived,
+    ResponseReceived,
+    StreamReset,
+    StreamWritable,
+    TrailersReceived,
+)
+from http2.errors import error_name
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The sizes of messages, in octets; -1 is no limit (`grpc.max_receive_message_length`, `..._send_...`)."""
+
+    receive_bytes_max: int = RECEIVE_BYTES_MAX
+    send_bytes_max: int = -1
+
+
+class ServerSession:
+    """The calls that a client makes on one connection."""
+
+    response_head: Final = RESPONSE_HEAD
+
+    def __init__(self, connection: Connection, accept: Callable[[ServerCall], None], limits: Limits) -> None:
+        self.connection = connection
+        self.calls: dict[int, ServerCall] = {}
+        self._accept = accept
+        self._limits = limits
+        self.is_refusing = False
+        """Set when the server stops: calls that come now are told so."""
+
+    def handle(self, events: list[Event]) -> None:
+        """Take the connection's events, in order."""
+        for event in events:
+            kind = type(event)
+            if kind is DataReceived:
+                assert isinstance(event, DataReceived)
+                self._on_data(event)
+            elif kind is RequestReceived:
+                assert isinstance(event, RequestReceived)
+                self._on_request(event)
+            else:
+                self._on_other(event)
+
+    def _on_request(self, event: RequestReceived) -> None:
+        info = request_info(event.head)
+        refusal = info.refusal
+        if self.is_refusing:
+            refusal = Refusal(StatusCode.UNAVAILABLE, "Server is shutting down")
+        if refusal is not None:
+            self.connection.send_headers(event.stream_id, refusal.head(), True)
+            self._ask_to_stop(event.stream_id)
+            return
+        call = ServerCall(self, event.stream_id, info, self._limits)
+        self.calls[event.stream_id] = call
+        if event.end_stream:
+            call.inbox.end()
+        self._accept(call)
+
+    def _on_data(self, event: DataReceived) -> None:
+        call = self.calls.get(event.stream_id)
+        if call is not None:
+            call.on_data(event.data, event.end_stream)
+        else:  # the call is over on our side; what the client still sends is read and forgotten
+            self.connection.consume(event.stream_id, len(event.data))
+
+    def _on_other(self, event: Event) -> None:
+        if isinstance(event, TrailersReceived):
+            call = self.calls.get(event.stream_id)
+            if call is not None:  # a gRPC client sends none; they end its messages all the same
+                call.on_data(b"", True)
+        elif isinstance(event, StreamReset):
+            call = self.calls.pop(event.stream_id, None)
+            if call is not None:
+                call.on_cancelled(event.reason or f"the client reset the stream: {error_name(event.error_code)}")
+        elif isinstance(event, StreamWritable):
+            call = self.calls.get(event.stream_id)
+            if call is not None and call.observer is not None:
+                call.observer.writable()
+        elif isinstance(event, ConnectionTerminated):
+            for call in list(self.calls.values()):
+                call.on_cancelled(f"the connection was lost: {event}")
+            self.calls.clear()
+
+    def call_finished(self, call: ServerCall) -> None:
+        """A call has sent its status, or was reset by us."""
+        self.calls.pop(call.stream_id, None)
+        if not call.inbox.is_over:
+            self._ask_to_stop(call.stream_id)
+        call.inbox.discard()
+
+    @staticmethod
+    def trailers_head(code: StatusCode) -> Head:
+        """The trailers with a status."""
+        return TRAILERS[code]
+
+    @staticmethod
+    def trailers_only_head(code: StatusCode) -> Head:
+        """The response that is nothing but a status."""
+        return TRAILERS_ONLY[code]
+
+    def _ask_to_stop(self, stream_id: int) -> None:
+        """RFC 9113 §8.1: after a complete response, RST_STREAM with NO_ERROR asks the client to stop sending.
+
+        It must not overtake a status that still waits behind DATA; then the client's half is left to end by itself.
+        """
+        if not self.connection.queued_bytes(stream_id):
+            self.connection.reset_stream(stream_id, ErrorCode.NO_ERROR)
+
+
+class ClientSession:
+    """The calls that we make on one connection."""
+
+    def __init__(self, connection: Connection, limits: Limits) -> None:
+        self.connection = connection
+        self.calls: dict[int, ClientCall] = {}
+        self._limits = limits
+
+    @property
+    def accepts_calls(self) -> bool:
+        """Whether a call can be started: not after GOAWAY, nor when the connection is gone or its numbers are."""
+        connection = self.connection
+        return not (connection.is_closed or connection.is_draining) and connection.streams.last_local_id < 2**31 - 3
+
+    def start(self, head: Head, observer: Observer) -> ClientCall:
+        """Start a call. Over the server's limit of streams it waits inside the connection, with all that is sent on it.
+
+        Raises http2.UsageError when the head is over the server's size limit, http2.ConnectionClosedError when
+        `accepts_calls` is False.
+        """
+        stream_id = self.connection.open_stream(head)
+        call = ClientCall(self, stream_id, self._limits, observer)
+        self.calls[stream_id] = call
+        return call
+
+    def handle(self, events: list[Event]) -> None:
+        """Take the connection's events, in order."""
+        for event in events:
+            if isinstance(event, DataReceived):
+                call = self.calls.get(event.stream_id)
+                if call is None:
+                    self.connection.consume(event.stream_id, len(event.data))
+                else:
+                    call.on_data(event)
+            elif isinstance(event, ResponseReceived):
+                call = self.calls.get(event.stream_id)
+                if call is not None:
+                    call.on_response(event.head, response_info(event.head), event.end_stream)
+            elif isinstance(event, TrailersReceived):
+                call = self.calls.get(event.stream_id)
+                if call is not None:
+                    call.on_trailers(response_info(event.head))
+            elif isinstance(event, StreamReset):
+                call = self.calls.pop(event.stream_id, None)
+                if call is not None:
+                    call.on_reset(event)
+            elif isinstance(event, StreamWritable):
+                call = self.calls.get(event.stream_id)
+                if call is not None:
+                    call.on_writable()
+            elif isinstance(event, ConnectionTerminated):
+                calls, self.calls = self.calls, {}
+                for call in calls.values():
+                    call.on_connection_lost(event)

@@ -1,0 +1,126 @@
+"""Length-prefixed messages (gRPC over HTTP2, "Length-Prefixed-Message").
+
+    +----------------+-------------------------------+----------------------+
+    | Compressed (8) |      Message-Length (32)      |   Message (0...)   ...
+    +----------------+-------------------------------+----------------------+
+
+A message knows nothing of DATA frames: one frame may hold many messages, and one message many frames. The length is
+judged as soon as its five octets are there, before anything of the message is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+
+from grpc_core.status import StatusCode
+
+PREFIX_BYTES = 5
+RECEIVE_BYTES_MAX = 4 * 1024 * 1024
+"""The default of `grpc.max_receive_message_length` in every implementation."""
+
+_PREFIX = Struct(">BL")
+_pack_prefix = _PREFIX.pack
+_unpack_prefix = _PREFIX.unpack_from
+
+Decompress = Callable[[bytes, int], bytes]
+"""(compressed message, size limit in octets or -1) -> message; raises MessageError."""
+
+
+class MessageError(Exception):
+    """A message that cannot be read or must not be sent: the status that the call ends with."""
+
+    def __init__(self, code: StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+
+
+def frame_message(message: bytes, compressed: bool = False) -> bytes:
+    """A message with its prefix."""
+    return _pack_prefix(compressed, len(message)) + message
+
+
+class MessageReader:
+    """Finds the messages in the content of a stream. `bytes_max` is the size limit of one message, -1 for none.
+
+    `decompress` is the function for messages with the compressed flag, None where no coding was agreed on.
+    """
+
+    __slots__ = ("_bytes_max", "_chunks", "_have", "_needed", "decompress")
+
+    def __init__(self, bytes_max: int = RECEIVE_BYTES_MAX, decompress: Decompress | None = None) -> None:
+        self._bytes_max = bytes_max
+        self.decompress = decompress
+        self._chunks: list[bytes] = []
+        self._have = 0
+        self._needed = PREFIX_BYTES  # octets, from the beginning of the prefix, that the next step needs
+
+    @property
+    def partial_bytes(self) -> int:
+        """Octets of a message that is not complete."""
+        return self._have
+
+    def feed(self, data: bytes) -> list[tuple[bytes, int]]:
+        """Take content; return the messages that it completes, each with the octets it took on the wire.
+
+        Raises MessageError: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length over the limit.
+        """
+        messages: list[tuple[bytes, int]] = []
+        if self._have:
+            self._have += len(data)
+            self._chunks.append(data)
+            if self._have < self._needed:
+                return messages
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+        offset = 0
+        end = len(data)
+        needed = PREFIX_BYTES
+        while end - offset >= PREFIX_BYTES:
+            flag, length = _unpack_prefix(data, offset)
+            if flag > 1 or 0 <= self._bytes_max < length:
+                raise self._unacceptable(flag, length)
+            stop = offset + PREFIX_BYTES + length
+            if stop > end:
+                needed += length
+                break
+            message = data[offset + PREFIX_BYTES : stop]
+            messages.append((self._decompressed(message) if flag else message, stop - offset))
+            offset = stop
+        self._have = end - offset
+        self._needed = needed
+        if self._have:
+            self._chunks.append(data[offset:] if offset else data)
+        return messages
+
+    def finish(self) -> None:
+        """The content is over. Raises MessageError when it ends inside a message."""
+        if self._have:
+            raise MessageError(
+                StatusCode.INTERNAL,
+                f"the stream ended inside a message: {self._have} octets have come, {self._needed} are needed",
+            )
+
+    def _unacceptable(self, flag: int, length: int) -> MessageError:
+        if flag > 1:
+            return MessageError(
+                StatusCode.INTERNAL, f"Received a message with the compressed flag {flag}; it is 0 or 1"
+            )
+        return too_large(length, self._bytes_max)
+
+    def _decompressed(self, message: bytes) -> bytes:
+        if self.decompress is None:
+            raise MessageError(StatusCode.INTERNAL, "Compression bit set but no encoding configured")
+        return self.decompress(message, self._bytes_max)
+
+
+def too_large(length: int, bytes_max: int) -> MessageError:
+    """The error for a received message over the limit, in grpcio's words."""
+    return MessageError(StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({length} vs. {bytes_max})")
+
+
+def check_sent_size(length: int, bytes_max: int) -> None:
+    """Raise MessageError for a message that is over `grpc.max_send_message_length`; -1 is no limit."""
+    if 0 <= bytes_max < length:
+        raise MessageError(StatusCode.RESOURCE_EXHAUSTED, f"Sent message larger than max ({length} vs. {bytes_max})")
