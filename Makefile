@@ -1,0 +1,45 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both make the virtual environment they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := setup.cfg pyproject.toml
+
+.PHONY: demo test check bench interop clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m interop demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p hpack_codec -p http2 -p grpc_core -p interop
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+interop: $(VENV)/.test
+	$(BIN)/python -m interop matrix --case helloworld
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info interop/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamps say how much is installed: `demo` needs the package alone, `test` its test extra, `dev` the tools too.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Plait needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which one with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.dev: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test,dev]'
+	@touch $@
