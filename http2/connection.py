@@ -20,7 +20,7 @@ from typing import Self
 
 from hpack_codec import Decoder, Encoder, Field, FieldList
 from http2 import errors
-from http2.config import MAX_WINDOW, Config
+from http2.config import MAX_UINT32, MAX_WINDOW, Config
 from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError, error_name
 from http2.events import ConnectionTerminated, Event, PingAcknowledged, SettingsAcknowledged, StreamReset
 from http2.frame_reader import HTTP_1_ANSWER, FrameReader, first_frame_gate
@@ -60,10 +60,11 @@ from http2.stream_states import (
     HEADERS,
     HEADERS_END,
     IDLE,
+    OPEN,
     SENT,
     is_closed,
 )
-from http2.streams import Streams
+from http2.streams import NO_GOAWAY, Streams
 from http2.windows import ReceiveWindow
 
 _GRACE_PING = b"goodbye?"  # its acknowledgement tells that the peer has seen our first GOAWAY (§6.8)
@@ -106,6 +107,8 @@ class Connection:
         self._output_taken = False
         self._control_bytes = 0
         self._pings: deque[bytes] = deque()
+        # What the connection ends with when its last stream is done: see ConnectionTerminated.
+        self._farewell: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
         self._send_settings(initial_settings(config, is_client))
         if config.connection_window_bytes > DEFAULT_WINDOW:
             increment = config.connection_window_bytes - DEFAULT_WINDOW
@@ -144,8 +147,7 @@ class Connection:
     def receive_eof(self) -> list[Event]:
         """The peer has closed the transport. Returns the last events: nothing more will come."""
         if not self.is_closed:
-            clean = not (self.streams.local_open or self.streams.peer_open or self.streams.has_waiting())
-            code = ErrorCode.NO_ERROR if clean else ErrorCode.INTERNAL_ERROR
+            code = ErrorCode.NO_ERROR if self.streams.are_done() else ErrorCode.INTERNAL_ERROR
             self._terminate(code, True, "the peer closed the connection")
         return self.next_events()
 
@@ -209,7 +211,7 @@ class Connection:
         if streams.waiting or streams.local_open >= self.peer.concurrent_streams_max:
             stream.head_queued = head
             stream.end_queued = end_stream
-            streams.waiting.append(stream)
+            streams.waiting[stream_id] = stream
         else:
             streams.local_open += 1
             self.emit_head(stream, head, end_stream)
@@ -230,13 +232,16 @@ class Connection:
                 raise UsageError("an informational response cannot end the stream (RFC 9113 §8.1)")
             return self.emit_head(stream, head, False)
         if kind == RESPONSE:
-            no_content = stream.is_head or head.status in (204, 304)
-            if not no_content:
+            has_content = not stream.is_head and head.status not in (204, 304)
+            if has_content:
                 self._check_content(head.content_length, 0, end_stream)
-            stream.send_left = 0 if no_content else head.content_length
+            stream.send_left = head.content_length if has_content else 0
+            stream.is_connect = stream.is_connect and head.status // 100 == 2  # else there is no tunnel
         else:
             if not end_stream:
                 raise UsageError("trailers end the stream: end_stream is required (RFC 9113 §8.1)")
+            if stream.is_connect:
+                raise UsageError("a tunnel has no trailers (RFC 9113 §8.5)")
             self._check_content(stream.send_left, 0, True)
         stream.send_phase = OVER if end_stream else CONTENT
         if stream.queued_bytes or stream.head_queued is not None:
@@ -281,11 +286,12 @@ class Connection:
     def consume(self, stream_id: int, length: int) -> None:
         """The application is done with `length` octets that `DataReceived` brought: let the peer send as many more.
 
-        On a stream that is gone this does nothing: its octets were given back when it went.
+        On a stream that is gone this does nothing: its octets were given back when it went. Nor does it on a
+        connection that is closed.
         Raises UsageError, and changes nothing, for more than was received.
         """
         stream = self.streams.by_id.get(stream_id)
-        if stream is None:
+        if stream is None or self.is_closed:
             return
         window = stream.receive_window
         if not 0 <= length <= window.held:
@@ -317,9 +323,11 @@ class Connection:
 
     def update_settings(self, values: dict[int, int]) -> None:
         """Announce new values of ours; they count when `SettingsAcknowledged` comes (§6.5.3)."""
-        for identifier in values:
+        for identifier, value in values.items():
             if identifier not in (HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE_ID):
                 raise UsageError(f"SETTINGS_{setting_name(identifier)} cannot be changed on a running connection")
+            if not 0 <= value <= MAX_UINT32:
+                raise UsageError(f"SETTINGS_{setting_name(identifier)} is {value}; it has 32 bits (RFC 9113 §6.5.1)")
         try:
             check_entries(list(values.items()), from_server=not self.is_client)
         except errors.ConnectionError as error:
@@ -346,8 +354,7 @@ class Connection:
     def close(self, error_code: int = ErrorCode.NO_ERROR, reason: str = "closed by the application") -> None:
         """End the connection now: GOAWAY, then `ConnectionTerminated`. Streams that are open are lost."""
         if not self.is_closed:
-            self.emit_control(build_goaway(self.streams.last_peer_id, error_code, reason.encode()))
-            self._terminate(error_code, False, reason)
+            self._go_away(error_code, reason)
 
     # -- for the parts of this package ---------------------------------------------------------------------------------
 
@@ -391,6 +398,7 @@ class Connection:
     def open_peer_stream(self, stream_id: int) -> Stream:
         """The record for a stream that the peer opens now. All lower ones are thereby used (§5.1.1)."""
         stream = Stream(stream_id, self.peer.stream_window_bytes, self.local.stream_window_bytes)
+        stream.state = OPEN
         self.streams.by_id[stream_id] = stream
         self.streams.last_peer_id = stream_id
         self.streams.peer_open += 1
@@ -415,6 +423,9 @@ class Connection:
             # Before the peer has seen our SETTINGS it cannot know how many streams we refuse.
             self.guard.faults.spend(self.now, self.streams.completed)
         stream = self.streams.by_id.get(error.stream_id)
+        state = self.streams.state_of(error.stream_id) if stream is None else stream.state
+        if state == IDLE:  # §6.4: "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
+            raise errors.ConnectionError(error.error_code, str(error), error.rule)
         if stream is not None and error.answer_status and not self.is_client and stream.send_phase == HEAD_DUE:
             answer = read_head(((b":status", b"%d" % error.answer_status), (b"content-length", b"0")))
             self.emit_control(build_field_block(self.encoder.encode(answer.fields), stream.id, True, 16_384))
@@ -422,15 +433,13 @@ class Connection:
         self.events.append(StreamReset(error.stream_id, error.error_code, False, error.reason))
         if stream is not None:
             self._drop(stream)
+        self.streams.remember(error.stream_id, CLOSED_BY_LOCAL_RESET)  # also if it had ended: one RST_STREAM is enough
 
     def settings_acknowledged(self) -> None:
         """The peer confirms our oldest SETTINGS frame: its values are in force (§6.5.3)."""
         before = self.local.stream_window_bytes
         values = self.local.acknowledge()
-        change = self.local.stream_window_bytes - before
-        if change:
-            for stream in self.streams.by_id.values():
-                stream.receive_window.resize(stream.receive_window.limit + change)
+        self._resize_receive_windows(self.local.stream_window_bytes - before)
         if HEADER_TABLE_SIZE in values:
             self.decoder.set_table_bytes_max(values[HEADER_TABLE_SIZE])
         self.events.append(SettingsAcknowledged(values))
@@ -453,11 +462,10 @@ class Connection:
                     self.scheduler.add(stream)
 
     def ping_acknowledged(self, payload: bytes) -> None:
-        """The answer to a PING of ours, or one that nobody asked for, which is ignored."""
+        """The answer to a PING of ours, in whatever order they come; one that nobody asked for is ignored."""
         if payload not in self._pings:
             return self.spend_idle()
-        while self._pings.popleft() != payload:
-            pass  # an answer also answers what was sent before it
+        self._pings.remove(payload)
         if payload == _GRACE_PING and self.is_draining:
             self._go_away_finally()
         else:
@@ -465,18 +473,18 @@ class Connection:
 
     def peer_goes_away(self, last_stream_id: int, error_code: int, debug_data: bytes) -> None:
         """GOAWAY has come: our streams above its last stream id are lost, and were not processed (§6.8)."""
-        if self.is_client:
-            self.is_draining = True
-            for stream in list(self.streams.by_id.values()):
-                if stream.id > last_stream_id or stream.head_queued is not None:
-                    reason = "not processed before GOAWAY"
-                    self.events.append(StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, unprocessed=True))
-                    self._drop(stream)
         if error_code != ErrorCode.NO_ERROR:
-            if not self.streams.by_id:
-                text = debug_data[:200].decode("utf-8", "backslashreplace")
-                self._terminate(error_code, True, f"GOAWAY {error_name(error_code)} {text!r}")
-        elif self.is_draining:
+            text = debug_data[:200].decode("utf-8", "backslashreplace")
+            self._farewell = (error_code, True, f"GOAWAY {error_name(error_code)} {text!r}")
+        if self.is_client:
+            lost = [s for s in self.streams.by_id.values() if s.id > last_stream_id or s.head_queued is not None]
+            for stream in lost:
+                reason = "not processed before GOAWAY"
+                self.events.append(StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, unprocessed=True))
+            self.is_draining = True
+            for stream in lost:
+                self._drop(stream)
+        if self.is_draining or error_code != ErrorCode.NO_ERROR:
             self._finish_draining()
 
     # -- inside --------------------------------------------------------------------------------------------------------
@@ -516,9 +524,10 @@ class Connection:
             raise UsageError(f"{length} octets where content-length leaves {left} (RFC 9113 §8.1.1)")
 
     def _has_room(self, stream: Stream, length: int) -> bool:
-        """Whether DATA of this length can enter the output now, as one frame."""
+        """Whether DATA of this length can enter the output now, as one frame, and nobody's turn is before it."""
         return not length or (
-            length <= stream.send_window
+            not self.scheduler.ring
+            and length <= stream.send_window
             and length <= self.send_window
             and length <= self.peer.frame_bytes_max
             and self.output_data_bytes < self.config.output_bytes_max
@@ -526,12 +535,17 @@ class Connection:
 
     def _send_settings(self, values: dict[int, int]) -> None:
         before = self.local.stream_window_bytes
-        self.local.sent(values)
-        change = self.local.stream_window_bytes - before
+        self.local.sent(dict(values))
+        self.emit_control(build_settings(values))
+        self._resize_receive_windows(self.local.stream_window_bytes - before)
+
+    def _resize_receive_windows(self, change: int) -> None:
+        """Our INITIAL_WINDOW_SIZE has changed: so do the windows of all streams, but not the connection's (§6.9.2)."""
         if change:
             for stream in self.streams.by_id.values():
-                stream.receive_window.resize(stream.receive_window.limit + change)
-        self.emit_control(build_settings(values))
+                increment = stream.receive_window.resize(stream.receive_window.limit + change)
+                if increment and stream.receive_phase != OVER:
+                    self.emit_control(build_window_update(stream.id, increment))
 
     def _check_window_change(self, change: int) -> None:
         """§6.9.2: a change of INITIAL_WINDOW_SIZE that overflows any window is a connection error."""
@@ -547,10 +561,9 @@ class Connection:
         """Open streams that waited for the peer's concurrency limit, as far as it allows now."""
         streams = self.streams
         while streams.waiting and streams.local_open < self.peer.concurrent_streams_max:
-            stream = streams.waiting.popleft()
+            _, stream = streams.waiting.popitem(last=False)
             head = stream.head_queued
-            if head is None:
-                continue  # it was reset while it waited
+            assert head is not None
             stream.head_queued = None
             streams.local_open += 1
             if stream.queued_bytes or not stream.end_queued:
@@ -565,16 +578,19 @@ class Connection:
 
     def _drop(self, stream: Stream) -> None:
         """End a stream on our side, whatever it was doing."""
-        if is_closed(stream.state):
-            self._forget(stream)
-            return
-        was_open = stream.state != IDLE
+        state = stream.state
+        if is_closed(state):
+            return self._forget(stream)
         stream.state = CLOSED_BY_LOCAL_RESET
+        if state != IDLE:
+            return self.stream_closed(stream)
+        # It waited for the peer's concurrency limit: the peer has never seen it.
+        del self.streams.waiting[stream.id]
         stream.head_queued = None
-        if was_open:
-            self.stream_closed(stream)
-        else:
-            self._forget(stream)
+        self._forget(stream)
+        if self.is_draining:
+            self._finish_draining()
+        return None
 
     def _forget(self, stream: Stream) -> None:
         """A reset stream leaves: its held octets go back to the connection, its queue is thrown away."""
@@ -597,10 +613,10 @@ class Connection:
 
     def _finish_draining(self) -> None:
         """A connection that is going away ends with its last stream."""
-        if self.is_closed or self.streams.local_open or self.streams.peer_open or self.streams.has_waiting():
+        if self.is_closed or not self.streams.are_done():
             return
-        if self.is_client or self.streams.goaway_id != STREAM_ID_MASK:
-            self._terminate(ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
+        if self.is_client or self.streams.goaway_id != NO_GOAWAY or self._farewell[0] != ErrorCode.NO_ERROR:
+            self._terminate(*self._farewell)
 
     def _fail(self, error: errors.ConnectionError) -> None:
         """The peer's connection error: GOAWAY with the reason as debug data, and the final event (§5.4.1)."""
@@ -608,9 +624,13 @@ class Connection:
             # §3.4 lets us leave out the GOAWAY for a peer that does not speak HTTP/2; it gets an answer it can read.
             self._output = [HTTP_1_ANSWER]
             return self._terminate(error.error_code, False, error.reason)
-        self.emit_control(build_goaway(self.streams.last_peer_id, error.error_code, error.reason.encode()[:1024]))
-        self._terminate(error.error_code, False, error.reason)
-        return None
+        return self._go_away(error.error_code, error.reason)
+
+    def _go_away(self, error_code: int, reason: str) -> None:
+        """The last frame of this connection. §6.8: the last stream id never exceeds that of an earlier GOAWAY."""
+        last_stream_id = min(self.streams.last_peer_id, self.streams.goaway_id)
+        self.emit_control(build_goaway(last_stream_id, error_code, reason.encode()[:1024]))
+        self._terminate(error_code, False, reason)
 
     def _terminate(self, error_code: int, by_peer: bool, reason: str) -> None:
         self.is_closed = True

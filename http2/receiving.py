@@ -51,6 +51,7 @@ from http2.stream_states import (
     CONNECTION_STREAM_CLOSED,
     DATA,
     DATA_END,
+    HALF_CLOSED_LOCAL,
     HEADERS,
     HEADERS_END,
     IDLE,
@@ -152,7 +153,8 @@ def _on_stray_data(c: Connection, stream_id: int, stream: Stream | None, frame: 
     """DATA that its stream cannot take, or for a stream that is gone. It is thrown away, so its credit goes back."""
     c.return_credit(length)
     _require_stream(stream_id, "DATA", "RFC 9113 §6.1")
-    c.spend_idle()
+    if not length:
+        c.spend_idle()  # others cost the peer more than us, and many may be in flight when we reset a stream
     _verdict(stream_id, c.streams.state_of(stream_id) if stream is None else stream.state, frame)
 
 
@@ -175,7 +177,6 @@ def on_headers(c: Connection, flags: int, stream_id: int, payload: bytes) -> Non
 
 def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int) -> None:
     """A whole field block: decode it in every case, then see to whom it belongs."""
-    c.work += 1
     head: Head | None = None
     fault: MalformedMessage | FieldListTooLarge | None = None
     try:
@@ -192,11 +193,12 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
             raise _not_opened(stream_id, c.is_client)
         if stream_id > c.streams.goaway_id:
             c.streams.last_peer_id = stream_id  # §6.8: what is above the last stream id of our GOAWAY is ignored
-            return
+            return c.spend_idle()
         stream = c.open_peer_stream(stream_id)
-    if stream is None or RECEIVED[state][frame] < 0:
+    new_state = RECEIVED[state][frame]
+    if stream is None or new_state < 0:
+        c.spend_idle()
         return _verdict(stream_id, state, frame)
-    stream.state = RECEIVED[state][frame]
     if head is None:
         assert fault is not None
         raise _head_error(stream, fault)
@@ -215,8 +217,10 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
         if stream.content_left > 0:
             raise _malformed(stream, f"it ends {stream.content_left} octets short of its content-length")
         stream.receive_phase = OVER
+    c.work += 1
     c.events.append(event)
-    if is_closed(stream.state):
+    stream.state = new_state
+    if is_closed(new_state):
         c.stream_closed(stream)
 
 
@@ -261,6 +265,10 @@ def _on_response_side(stream: Stream, head: Head, end_stream: int, informational
         stream.content_left = head.content_length
         if stream.is_head or head.status in (204, 304):
             stream.content_left = 0  # RFC 9110 §6.4.1: these have no content, whatever content-length says
+        if stream.is_connect:
+            stream.is_connect = head.status // 100 == 2  # else there is no tunnel
+            if stream.is_connect:
+                stream.content_left = -1  # RFC 9110 §9.3.6: "A client MUST ignore any Content-Length [...] fields"
         return ResponseReceived(stream.id, head, bool(end_stream))
     if head.kind != INFORMATIONAL:
         raise _malformed(stream, f"{KIND_NAMES[head.kind]} where a response is due", "RFC 9113 §8.3.2")
@@ -310,13 +318,13 @@ def on_rst_stream(c: Connection, flags: int, stream_id: int, payload: bytes) -> 
         return _verdict(stream_id, c.streams.state_of(stream_id) if stream is None else stream.state, RST_STREAM)
     if stream.state == IDLE:
         return _verdict(stream_id, IDLE, RST_STREAM)
-    stream.state = RECEIVED[stream.state][RST_STREAM]
     c.events.append(
         StreamReset(stream_id, error_code, True, unprocessed=c.is_client and error_code == ErrorCode.REFUSED_STREAM)
     )
-    c.stream_closed(stream)
-    if not c.is_client:
+    if not c.is_client and stream.state != HALF_CLOSED_LOCAL:  # there the answer is complete, nothing was in vain
         c.guard.resets.spend(c.now, c.streams.completed)
+    stream.state = RECEIVED[stream.state][RST_STREAM]
+    c.stream_closed(stream)
 
 
 # -- SETTINGS (§6.5) ---------------------------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ over the peer's limit stay in `waiting`, in the order of their identifiers, unti
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from http2.config import Config
 from http2.frames import STREAM_ID_MASK
 from http2.stream import Stream
 from http2.stream_states import CLOSED_ENDED, CLOSED_FORGOTTEN, IDLE
+
+NO_GOAWAY = STREAM_ID_MASK + 1  # above every stream identifier
 
 
 class Streams:
@@ -40,11 +42,11 @@ class Streams:
         self.by_id: dict[int, Stream] = {}
         self.last_local_id = -1 if is_client else 0  # the next one is two higher: 1, 3, ... or 2, 4, ...
         self.last_peer_id = 0
-        self.goaway_id = STREAM_ID_MASK  # the last stream id of our GOAWAY: streams above it are ignored
+        self.goaway_id = NO_GOAWAY  # the last stream id of our final GOAWAY: streams above it are ignored
         self.local_open = 0
         self.peer_open = 0
         self.completed = 0  # streams that ended without a reset, ever
-        self.waiting: deque[Stream] = deque()
+        self.waiting: OrderedDict[int, Stream] = OrderedDict()
         self._remembered: OrderedDict[int, int] = OrderedDict()
         self._remembered_max = config.reset_streams_remembered
 
@@ -69,11 +71,9 @@ class Streams:
         if len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
 
-    def has_waiting(self) -> bool:
-        """Whether a request still waits for the peer's limit; those that were reset meanwhile do not count."""
-        while self.waiting and self.waiting[0].head_queued is None:
-            self.waiting.popleft()
-        return bool(self.waiting)
+    def are_done(self) -> bool:
+        """Whether no stream is open and none waits to be opened."""
+        return not (self.local_open or self.peer_open or self.waiting)
 
     def closed(self, stream: Stream) -> None:
         """Count a stream that has closed."""

@@ -42,7 +42,7 @@ class ReceiveWindow:
 
     def receive(self, length: int) -> bool:
         """Take `length` octets of DATA into the window. False, and no change, when the peer may not send so much."""
-        if length > self.available:
+        if length > self.available and length:  # an empty frame always fits, even where SETTINGS made it negative
             return False
         self.available -= length
         self.held += length
@@ -55,17 +55,24 @@ class ReceiveWindow:
         """
         self.held -= length
         self.unsent += length
-        if self.unsent * 2 < self.limit or not self.unsent:
-            return 0
+        return self._due()
+
+    def resize(self, limit: int) -> int:
+        """The limit has changed by SETTINGS. `available` may become negative: the peer must then wait (§6.9.2).
+
+        Returns the increment to announce now: what was too little of a large window may be all of a small one.
+        """
+        self.available += limit - self.limit
+        self.limit = limit
+        return self._due()
+
+    def _due(self) -> int:
         increment = self.unsent
+        if increment * 2 < self.limit or not increment:
+            return 0
         self.available += increment
         self.unsent = 0
         return increment
-
-    def resize(self, limit: int) -> None:
-        """The limit has changed by SETTINGS. `available` may become negative: the peer must then wait (§6.9.2)."""
-        self.available += limit - self.limit
-        self.limit = limit
 
     def is_balanced(self) -> bool:
         """Whether the invariant holds; the tests ask after every step."""
