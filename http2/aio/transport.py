@@ -33,7 +33,7 @@ class Timeouts:
     """How long a connection waits for its peer, in seconds. None waits for ever."""
 
     handshake_s: float | None = 10.0
-    """From the connection to the peer's preface with SETTINGS (RFC 9113 §3.4): half a preface must not hold a socket."""
+    """From the connection to the peer's preface with SETTINGS (RFC 9113 §3.4): half of one must not hold a socket."""
 
     settings_s: float | None = 10.0
     """From the peer's SETTINGS to its acknowledgement of ours (§6.5.3: else the error SETTINGS_TIMEOUT)."""
@@ -57,6 +57,8 @@ class ConnectionProtocol(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._ending = False
+        self._lingering = False
+        self._refusal = ""
         self._handshake_done = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -72,11 +74,12 @@ class ConnectionProtocol(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             # RFC 9113 §3.2 and §3.3: over TLS, HTTP/2 is spoken only where ALPN has agreed on it.
-            reason = f'ALPN agreed on {tls.selected_alpn_protocol()!r}; "h2" is required (RFC 9113 §3.2)'
-            self.connection.close(ErrorCode.PROTOCOL_ERROR, reason)
-            self._deliver(self.connection.next_events())
-            transport.close()
-            return
+            self._refusal = f'ALPN agreed on {tls.selected_alpn_protocol()!r}; "h2" is required (RFC 9113 §3.2)'
+            if self.connection.is_client:
+                self.connection.close(ErrorCode.PROTOCOL_ERROR, self._refusal)
+                self._deliver(self.connection.next_events())
+                transport.close()
+                return
         self._start_timer(self.timeouts.handshake_s, self._on_handshake_timeout)
         if self.connection.is_client:
             self.flush()  # a server first looks at what the client says: an HTTP/1 request gets an HTTP/1 answer
@@ -86,6 +89,10 @@ class ConnectionProtocol(asyncio.Protocol):
             self.tap("received", data)
         connection = self.connection
         events = connection.receive_data(data, self.loop.time())
+        if self._refusal and not connection.is_closed:
+            # A server waits for these octets to say no: by now an HTTP/1 request has its answer, HTTP/2 gets a GOAWAY.
+            connection.close(ErrorCode.PROTOCOL_ERROR, self._refusal)
+            events = connection.next_events()
         if events:
             self._deliver(events)
         if connection.has_output:
@@ -167,19 +174,26 @@ class ConnectionProtocol(asyncio.Protocol):
             self.schedule_flush()
 
     def _end(self) -> None:
-        """The connection is over and its last octets are written: close, so that they arrive."""
-        assert self.transport is not None
-        self._ending = True
-        self._stop_timer()
+        """The connection is over: close the transport once its last octets are written, so that they arrive."""
+        transport = self.transport
         termination = self.connection.termination
+        assert transport is not None
         assert termination is not None
-        if self.transport.is_closing():
-            return
-        if termination.is_clean or termination.by_peer or not self.transport.can_write_eof():
-            self.transport.close()
-        else:
-            self.transport.write_eof()
-            self._timer = self.loop.call_later(self.timeouts.linger_s, self.transport.close)
+        if not termination.is_clean and not self._lingering:
+            # A peer that does not read would hold a transport that waits to be closed for ever.
+            self._lingering = True
+            self._stop_timer()
+            self._start_timer(self.timeouts.linger_s, transport.abort)
+        if transport.is_closing():
+            self._ending = True
+        elif not self._writing_paused or not self.connection.has_output:  # else `resume_writing` brings us back
+            self._ending = True
+            if termination.is_clean:
+                self._stop_timer()
+            if termination.is_clean or termination.by_peer or not transport.can_write_eof():
+                transport.close()
+            else:
+                transport.write_eof()
 
     def _watch_settings(self) -> None:
         """The peer's SETTINGS have come; from here on only the acknowledgement of ours is waited for."""
