@@ -11,7 +11,7 @@ import concurrent.futures
 import inspect
 import logging
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -37,7 +37,10 @@ _is_coroutine_function = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class Server:
-    """A server. Ports are bound when they are added; handlers run when it has been started."""
+    """A server. Ports are bound when they are added; handlers run when it has been started.
+
+    `tap_factory` makes a `Tap` for each connection, which sees all its octets: for tracing.
+    """
 
     def __init__(
         self,
@@ -45,12 +48,12 @@ class Server:
         handlers: Iterable[GenericRpcHandler] | None = None,
         options: ChannelOptions | None = None,
         maximum_concurrent_rpcs: int | None = None,
-        tap: Tap | None = None,
+        tap_factory: Callable[[], Tap] | None = None,
     ) -> None:
         self._thread_pool = migration_thread_pool
         self._options = parse_options(options)
         self._concurrent_max = maximum_concurrent_rpcs
-        self._tap = tap
+        self._tap_factory = tap_factory
         self._methods = MethodTable()
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
@@ -168,7 +171,8 @@ class Server:
     # -- connections and calls -----------------------------------------------------------------------------------------
 
     def _connected(self) -> ServerProtocol:
-        protocol = ServerProtocol(self._options, self._accept, self._tap)
+        tap = self._tap_factory() if self._tap_factory is not None else None
+        protocol = ServerProtocol(self._options, self._accept, tap)
         self._protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
         return protocol
