@@ -19,7 +19,7 @@ from hpack_codec.dynamic_table import TABLE_BYTES_DEFAULT, DynamicTable
 from hpack_codec.errors import FieldListTooLarge, HpackError
 from hpack_codec.fields import FIELD_OVERHEAD_BYTES, Field, FieldList, NeverIndexedField
 from hpack_codec.integers import INTEGER_MAX, decode_integer
-from hpack_codec.representations import INCREMENTAL, INDEXED, NEVER_INDEXED, SIZE_UPDATE
+from hpack_codec.representations import SIZE_UPDATE, representation_of
 from hpack_codec.static_table import STATIC_ENTRIES, STATIC_TABLE
 from hpack_codec.strings import decode_string
 
@@ -98,16 +98,14 @@ class InstructionReader:
                 index, end = decode_integer(block, offset, 7)
             if 0 < index <= STATIC_ENTRIES:
                 return STATIC_TABLE[index], end
-            return self._indexed(index, INDEXED.rule, offset), end
+            return self._dynamic(index, octet, offset), end
 
         if octet >= 0x40:
             prefix_max = 0x3F
-            rule = INCREMENTAL.rule
         elif octet >= 0x20:
             raise HpackError("a size update after a field", rule="RFC 7541 §4.2", offset=offset)
         else:
             prefix_max = 0x0F
-            rule = NEVER_INDEXED.rule
         index = octet & prefix_max
         if index == 0:
             name, end = decode_string(block, offset + 1, self.string_bytes_max)
@@ -115,7 +113,7 @@ class InstructionReader:
             end = offset + 1
             if index == prefix_max:
                 index, end = decode_integer(block, offset, 6 if octet >= 0x40 else 4)
-            name = STATIC_TABLE[index][0] if index <= STATIC_ENTRIES else self._indexed(index, rule, offset)[0]
+            name = STATIC_TABLE[index][0] if index <= STATIC_ENTRIES else self._dynamic(index, octet, offset)[0]
         value, end = decode_string(block, end, self.string_bytes_max)
         if octet >= 0x40:
             field = (name, value)
@@ -125,10 +123,12 @@ class InstructionReader:
             return NeverIndexedField(name, value), end
         return (name, value), end
 
-    def _indexed(self, index: int, rule: str, offset: int) -> Field:
+    def _dynamic(self, index: int, octet: int, offset: int) -> Field:
+        """The entry with this index, not that of a static one; `octet` is the instruction's first."""
         field = self.table.field_at(index) if index else None
         if field is None:
             last = STATIC_ENTRIES + len(self.table.entries)
+            rule = representation_of(octet).rule
             raise HpackError(f"index {index}, allowed 1 to {last}", rule=rule, offset=offset)
         return field
 

@@ -93,6 +93,7 @@ class Encoder:
         "_fruitless",
         "_last_value",
         "_lookup",
+        "_on_probation",
         "_peer_bytes_max",
         "_representation_by_name",
         "_table",
@@ -117,6 +118,7 @@ class Encoder:
         self._peer_bytes_max = TABLE_BYTES_DEFAULT
         self._bytes_target = TABLE_BYTES_DEFAULT
         self._bytes_smallest: int | None = None  # Not None: a size update is due, and this comes first.
+        self._on_probation = False  # The block holds a value that would be entered if it came again.
         self.generation = 0
         if table_bytes_max < TABLE_BYTES_DEFAULT:
             self.set_table_bytes_max(TABLE_BYTES_DEFAULT)
@@ -147,6 +149,7 @@ class Encoder:
             return block
         table = self._table
         unchanged = self._bytes_smallest is None
+        self._on_probation = False
         try:
             block = self._compose(fields)
         except BaseException:
@@ -155,8 +158,9 @@ class Encoder:
             self._cache.clear()
             raise
         if unchanged and table.generation == self.generation:
-            list_bytes = sum([len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in fields])
-            self._cache.store(fields, block, len(block) + list_bytes)
+            if not self._on_probation:
+                list_bytes = sum([len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in fields])
+                self._cache.store(fields, block, len(block) + list_bytes)
         else:
             self.generation = table.generation
             self._cache.clear()
@@ -208,7 +212,10 @@ class Encoder:
         if fruitless >= FRUITLESS_ENTRIES_MAX:
             repeats = self._last_value.get(name) == value
             self._last_value[name] = value
-            return INCREMENTAL if repeats else WITHOUT_INDEXING
+            if repeats:
+                return INCREMENTAL
+            self._on_probation = True
+            return WITHOUT_INDEXING
         if len(self._fruitless) >= TRACKED_NAMES_MAX:
             self._fruitless.clear()
             self._last_value.clear()
