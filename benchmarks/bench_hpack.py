@@ -117,8 +117,10 @@ def measure() -> dict[str, tuple[float, float, float]]:
     for name, (theirs, ours) in _pairs().items():
         theirs(), ours()
         repeat_ours = 10 if "repeated" in name else 1  # So that the shorter time is well above the clock's grain.
-        times = [(_cpu_s(theirs), _cpu_s(lambda: [ours() for _ in range(repeat_ours)]) / repeat_ours)  # noqa: B023
-                 for _ in range(ROUNDS)]
+        times = [
+            (_cpu_s(theirs), _cpu_s(lambda: [ours() for _ in range(repeat_ours)]) / repeat_ours)  # noqa: B023
+            for _ in range(ROUNDS)
+        ]
         results[name] = (
             statistics.median(their_s / our_s for their_s, our_s in times),
             statistics.median(their_s for their_s, _ in times) / LISTS * 1e6,
