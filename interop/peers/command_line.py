@@ -1,0 +1,88 @@
+"""The command lines of the Python peers, the same for grpcio and for Plait.
+
+A server listens on 127.0.0.1, prints `LISTENING host:port` as its first line and stops on SIGTERM, on SIGINT or when its
+standard input ends: a harness that dies takes its servers with it. A client prints a line of JSON for each check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from interop import cases
+
+_READ_BYTES = 4096
+_STDIN = 0
+
+
+def run_server(grpc: Any, argv: list[str] | None = None) -> int:
+    """Serves Greeter with the module until it is told to stop; the exit status."""
+    parser = argparse.ArgumentParser(description="A server for helloworld.Greeter.")
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: any free one)")
+    options = parser.parse_args(argv)
+    return asyncio.run(_serve(grpc, options.port))
+
+
+async def _serve(grpc: Any, port: int) -> int:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((cases.Greeter(grpc).handler(),))
+    try:
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
+    except (OSError, RuntimeError) as error:
+        print(f"cannot listen on 127.0.0.1:{port}: {error}", file=sys.stderr)
+        return 1
+    await server.start()
+    told_to_stop = _told_to_stop()
+    print(f"LISTENING 127.0.0.1:{port}", flush=True)
+    await told_to_stop.wait()
+    await server.stop(None)
+    return 0
+
+
+def _told_to_stop() -> asyncio.Event:
+    """An event that a signal or the end of standard input sets."""
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+
+    def watch() -> None:
+        try:
+            while os.read(_STDIN, _READ_BYTES):
+                pass
+        except OSError:
+            pass  # There is no standard input, or it was closed: it has ended.
+        try:
+            loop.call_soon_threadsafe(event.set)
+        except RuntimeError:
+            pass  # The loop is closed: the server has stopped already.
+
+    # A thread, because an event loop cannot wait for a file or for /dev/null. It reads the descriptor itself: a thread
+    # inside `sys.stdin` would hold a lock that the ending interpreter needs.
+    threading.Thread(target=watch, daemon=True).start()
+    return event
+
+
+def run_client(grpc: Any, argv: list[str] | None = None) -> int:
+    """Makes the checks of `interop.cases` with the module; the exit status."""
+    parser = argparse.ArgumentParser(description="A client that makes the checks of the helloworld case.")
+    parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
+    options = parser.parse_args(argv)
+    return asyncio.run(_check(grpc, options.addr))
+
+
+async def _check(grpc: Any, address: str) -> int:
+    exit_status = 0
+    async with grpc.aio.insecure_channel(address) as channel:
+        async for outcome in cases.run_checks(grpc, channel):
+            print(json.dumps(dataclasses.asdict(outcome)), flush=True)
+            if not outcome.ok:
+                exit_status = 1
+    return exit_status
