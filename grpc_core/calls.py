@@ -20,15 +20,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from grpc_core.metadata import MetadataPairs
-from grpc_core.status import StatusCode, encode_message, status_from_reset
+from grpc_core.headers import RequestInfo, ResponseInfo, with_fields
+from grpc_core.metadata import Fields, MetadataPairs
+from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_reset
 from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
-from http2.errors import error_name
-from http2.messages import extended
+from http2.errors import StreamClosedError, UsageError, error_name
 
 if TYPE_CHECKING:
-    from grpc_core.headers import RequestInfo, ResponseInfo
     from grpc_core.session import ClientSession, Limits, ServerSession
 
 SEND_QUEUE_BYTES_MAX = 65_536
@@ -222,7 +221,8 @@ class ClientCall:
             self._finish(StatusCode.INTERNAL, f"the server's answer breaks HTTP/2: {event.reason}")
 
     def on_connection_lost(self, event: ConnectionTerminated) -> None:
-        """The connection is gone."""
+        """The connection is gone. A request that still waited for the server's permission was never sent."""
+        self.is_unprocessed = self.stream_id in self._connection.streams.waiting
         self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}")
 
     def on_writable(self) -> None:
@@ -238,7 +238,7 @@ class ClientCall:
             self.inbox.end()
         except MessageError as error:
             code, details = (error.code, error.details) if code is StatusCode.OK else (code, details)
-        if not self._half_closed:
+        if not self._half_closed or self._connection.queued_bytes(self.stream_id):
             self._half_closed = True
             # The server has answered before we were done: nobody reads the rest of our requests.
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
@@ -307,13 +307,19 @@ class ServerCall:
         """Whether the send queue has room for one more message."""
         return self._connection.queued_bytes(self.stream_id) < SEND_QUEUE_BYTES_MAX
 
-    def send_initial_metadata(self, fields: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        """Send Response-Headers with these metadata fields; only the first time counts."""
+    def send_initial_metadata(self, fields: Fields = ()) -> None:
+        """Send Response-Headers with these metadata fields; only the first time counts.
+
+        Raises MessageError when they are over the client's limit.
+        """
         if self.is_over or self._headers_sent:
             return
+        head = with_fields(self._session.response_head, fields)
+        try:
+            self._connection.send_headers(self.stream_id, head)
+        except UsageError as error:
+            raise MessageError(StatusCode.RESOURCE_EXHAUSTED, f"initial metadata: {error}")
         self._headers_sent = True
-        head = self._session.response_head
-        self._connection.send_headers(self.stream_id, extended(head, fields) if fields else head)
 
     def send_message(self, message: bytes) -> None:
         """Send a response message, after initial metadata. Raises MessageError when it is over the limit."""
@@ -323,7 +329,7 @@ class ServerCall:
                 self.send_initial_metadata()
             self._connection.send_data(self.stream_id, frame_message(message))
 
-    def finish(self, code: StatusCode, details: str = "", fields: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def finish(self, code: StatusCode, details: str = "", fields: Fields = ()) -> None:
         """Send the status: as trailers, or alone (Trailers-Only) when nothing was sent before.
 
         When the client is still sending, RST_STREAM (NO_ERROR) asks it to stop (RFC 9113 §8.1).
@@ -338,7 +344,12 @@ class ServerCall:
             head = self._session.trailers_head(code)
         else:
             head = self._session.trailers_only_head(code)
-        self._connection.send_headers(self.stream_id, extended(head, extra) if extra else head, True)
+        try:
+            self._connection.send_headers(self.stream_id, with_fields(head, extra), True)
+        except StreamClosedError:
+            pass  # the client reset the stream in the same octets, and its StreamReset is still to be handled
+        except UsageError as error:
+            self._finish_small(f"status and trailing metadata: {error}")
         self._session.call_finished(self)
 
     def reset(self, error_code: int) -> None:
@@ -347,6 +358,16 @@ class ServerCall:
             self.is_finished = True
             self._connection.reset_stream(self.stream_id, error_code)
             self._session.call_finished(self)
+
+    def _finish_small(self, details: str) -> None:
+        """End a call whose trailers are over the client's limit, with a status that says so if there is room for it."""
+        code = StatusCode.RESOURCE_EXHAUSTED
+        heads = self._session.trailers_head if self._headers_sent else self._session.trailers_only_head
+        try:
+            head = with_fields(heads(code), ((b"grpc-message", encode_message(details)),))
+            self._connection.send_headers(self.stream_id, head, True)
+        except UsageError:
+            self._connection.reset_stream(self.stream_id, reset_from_status(code))
 
     # -- the session's side --------------------------------------------------------------------------------------------
 

@@ -20,13 +20,14 @@ from grpc_core.status import (
     status_from_http,
 )
 from http2 import Head, read_head
-from http2.messages import extended
+from http2.messages import MalformedMessage, extended
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"grpc-python-plait/{VERSION} ({platform.system().lower()}; {platform.python_implementation()})"
 ACCEPT_ENCODING: Final = b"identity"
 """The message codings that we can read."""
 
+_ABSENT: Final = b" "  # no field has this value: RFC 9113 §8.2.1 forbids white space at either end
 _CONTENT_TYPE: Final = (b"content-type", b"application/grpc")
 
 
@@ -76,15 +77,15 @@ class RequestInfo:
     def _read(self, head: Head) -> Refusal | None:
         content_type = head.get(b"content-type")
         if not is_grpc(content_type):
-            text = f"content-type is {content_type!r}; application/grpc is required"
+            text = f"content-type is {_quoted(content_type)}; application/grpc is required"
             return Refusal(StatusCode.UNKNOWN, text, 415)
         if head.method != b"POST":
-            text = f":method is {head.method!r}; POST is required"
+            text = f":method is {_quoted(head.method)}; POST is required"
             return Refusal(StatusCode.INTERNAL, text, 405, ((b"allow", b"POST"),))
         if not _is_method_path(self.path):
-            return Refusal(StatusCode.UNIMPLEMENTED, f"malformed method name: {self.path!r}")
-        timeout = head.get(b"grpc-timeout", b"-")
-        if timeout != b"-":
+            return Refusal(StatusCode.UNIMPLEMENTED, f"malformed method name: {_quoted(head.path)}")
+        timeout = head.get(b"grpc-timeout", _ABSENT)
+        if timeout != _ABSENT:
             try:
                 self.timeout_s = decode_timeout(timeout)
             except ValueError as error:
@@ -93,7 +94,7 @@ class RequestInfo:
         if encoding != b"identity":
             return Refusal(
                 StatusCode.UNIMPLEMENTED,
-                f"grpc-encoding {encoding!r} is not supported",
+                f"grpc-encoding {_quoted(encoding)} is not supported",
                 more=((b"grpc-accept-encoding", ACCEPT_ENCODING),),
             )
         try:
@@ -101,6 +102,11 @@ class RequestInfo:
         except MetadataError as error:
             return Refusal(StatusCode.INTERNAL, str(error))
         return None
+
+
+def _quoted(value: bytes) -> str:
+    """What the peer sent, in an answer that must not grow with it."""
+    return repr(value if len(value) <= 80 else value[:80] + b"...")
 
 
 def _is_method_path(path: str) -> bool:
@@ -135,18 +141,18 @@ class ResponseInfo:
         except MetadataError as error:
             self.error = (StatusCode.INTERNAL, str(error))
         if head.status and (head.status != 200 or not is_grpc(head.get(b"content-type"))):
-            content_type = head.get(b"content-type")
+            content_type = _quoted(head.get(b"content-type"))
             self.error = (
                 status_from_http(head.status),
-                f"Received http2 header with status: {head.status} and content-type {content_type!r}",
+                f"Received http2 header with status: {head.status} and content-type {content_type}",
             )
-        elif head.get(b"grpc-encoding", b"identity") != b"identity":
-            self.error = (StatusCode.INTERNAL, f"grpc-encoding {head.get(b'grpc-encoding')!r} is not supported")
+        elif (encoding := head.get(b"grpc-encoding", b"identity")) != b"identity":
+            self.error = (StatusCode.INTERNAL, f"grpc-encoding {_quoted(encoding)} is not supported")
         self.status = self._read_status(head)
 
     def _read_status(self, head: Head) -> tuple[StatusCode, str]:
-        value = head.get(b"grpc-status", b"-")
-        if value == b"-":
+        value = head.get(b"grpc-status", _ABSENT)
+        if value == _ABSENT:
             return self.error or (StatusCode.UNKNOWN, "the response ended without grpc-status")
         code, fault = parse_status(value)
         if self.error is not None and self.error[0] is StatusCode.INTERNAL and code is StatusCode.OK:
@@ -166,24 +172,36 @@ def response_info(head: Head) -> ResponseInfo:
 # -- what we send ------------------------------------------------------------------------------------------------------
 
 
+def with_fields(head: Head, fields: Fields) -> Head:
+    """A head with metadata fields at its end."""
+    if not fields:
+        return head
+    try:
+        return extended(head, fields)
+    except MalformedMessage:  # a field with rules of its own in HTTP: cookie, which may stand there any number of times
+        return read_head(head.fields + fields, check_path=False, join_cookies=False)
+
+
 def request_head(path: str, authority: str, scheme: str, user_agent: str) -> Head:
-    """The part of a request head that is the same for every call of a method. Raises MalformedMessage.
+    """The part of a request head that is the same for every call of a method.
 
     Pseudo-header fields first, then what gRPC defines, as the document asks; `grpc-timeout` and metadata are appended
-    with `http2.messages.extended`.
+    with `with_fields`. Raises ValueError.
     """
-    return read_head(
-        (
-            (b":method", b"POST"),
-            (b":scheme", scheme.encode("ascii")),
-            (b":path", path.encode("utf-8")),
-            (b":authority", authority.encode("ascii")),
-            (b"te", b"trailers"),
-            _CONTENT_TYPE,
-            (b"user-agent", user_agent.encode("ascii", "replace")),
-            (b"grpc-accept-encoding", ACCEPT_ENCODING),
-        )
+    fields = (
+        (b":method", b"POST"),
+        (b":scheme", scheme.encode("ascii")),
+        (b":path", path.encode("utf-8")),
+        (b":authority", authority.encode("utf-8")),
+        (b"te", b"trailers"),
+        _CONTENT_TYPE,
+        (b"user-agent", user_agent.encode("ascii", "replace")),
+        (b"grpc-accept-encoding", ACCEPT_ENCODING),
     )
+    try:
+        return read_head(fields)
+    except MalformedMessage as error:
+        raise ValueError(f"method {path!r} of {authority!r} cannot be called: {error}")
 
 
 RESPONSE_HEAD: Final = read_head(((b":status", b"200"), _CONTENT_TYPE, (b"grpc-accept-encoding", ACCEPT_ENCODING)))

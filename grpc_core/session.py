@@ -33,6 +33,7 @@ from http2 import (
     StreamReset,
     StreamWritable,
     TrailersReceived,
+    UsageError,
 )
 from http2.errors import error_name
 
@@ -77,7 +78,10 @@ class ServerSession:
         if self.is_refusing:
             refusal = Refusal(StatusCode.UNAVAILABLE, "Server is shutting down")
         if refusal is not None:
-            self.connection.send_headers(event.stream_id, refusal.head(), True)
+            try:
+                self.connection.send_headers(event.stream_id, refusal.head(), True)
+            except UsageError:  # over the client's limit; or it reset the stream in the same octets
+                self.connection.reset_stream(event.stream_id, ErrorCode.INTERNAL_ERROR)
             self._ask_to_stop(event.stream_id)
             return
         call = ServerCall(self, event.stream_id, info, self._limits)

@@ -57,7 +57,8 @@ def parse_target(text: str) -> Target:
         if name.startswith("//"):
             name = name[2:].partition("/")[2]
     address = _host_port(name, text)
-    return Target(text, (address,), quote(name, safe="[]:.-_~%"))
+    authority = f"[{name}]" if name == address.host and ":" in name else name  # an IPv6 address without brackets
+    return Target(text, (address,), quote(authority, safe="[]:.-_~%"))
 
 
 def _host_port(name: str, text: str) -> Address:

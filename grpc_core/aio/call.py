@@ -19,11 +19,11 @@ from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.calls import ClientCall
 from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
+from grpc_core.headers import with_fields
 from grpc_core.metadata import Fields, Metadata, encode_metadata
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError
 from http2 import UsageError as Http2UsageError
-from http2.messages import extended
 
 if TYPE_CHECKING:
     from grpc_core.aio.channel import CallSettings, Method
@@ -147,7 +147,11 @@ class Call(Generic[Request, Response]):
         self._trailing_metadata = Metadata(*attempt.trailing_metadata)
         if self._initial_metadata is None:
             self._initial_metadata = Metadata(*(attempt.initial_metadata or ()))
-        self._finish(code, details)
+        self._finish(*self._judged(attempt, code, details))
+
+    def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
+        """The status that the caller sees, for the one that the attempt ended with."""
+        return code, details
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -163,8 +167,11 @@ class Call(Generic[Request, Response]):
             self._starting = self._loop.create_task(self._start_when_ready())
 
     async def _start_when_ready(self) -> None:
+        link = self._method.channel.link
         try:
-            protocol = await self._method.channel.link.wait_ready(self._settings.wait_for_ready)
+            protocol = await link.wait_ready(self._settings.wait_for_ready)
+            while not protocol.session.accepts_calls:  # it went away before it was our turn
+                protocol = await link.wait_ready(self._settings.wait_for_ready)
         except ConnectFailed as error:
             self._finish(StatusCode.UNAVAILABLE, str(error))
             return
@@ -177,7 +184,7 @@ class Call(Generic[Request, Response]):
             fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
         head = self._method.head
         try:
-            self._attempt = protocol.session.start(extended(head, fields) if fields else head, self)
+            self._attempt = protocol.session.start(with_fields(head, fields), self)
         except Http2UsageError as error:
             self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
             return
@@ -196,7 +203,12 @@ class Call(Generic[Request, Response]):
     def _can_repeat(self) -> bool:
         """Whether an attempt that the server has not processed may be made again: only while nobody has seen of it,
         and once when the server had it in its hands (gRFC A6)."""
-        return self._settings.attempts == 0 and self._code is None and not self._method.channel.is_closed
+        return (
+            self._settings.attempts == 0
+            and self._code is None
+            and self._initial_metadata is None
+            and not self._method.channel.is_closed
+        )
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
@@ -310,6 +322,7 @@ def serialize(method: Method[Request, Response], request: Request) -> bytes:
 class UnaryResponse(Call[Request, Response]):
     """A call with one response: it can be awaited, as often as one likes."""
 
+    _message: bytes | None = None
     _response: Response
     _has_response = False
 
@@ -324,22 +337,24 @@ class UnaryResponse(Call[Request, Response]):
             raise
         if not self._has_response:
             self._raise_for_status()
-            self._take_response()
+            assert self._message is not None
+            self._response = self._deserialize(self._message)
+            self._message = None
+            self._has_response = True
         return self._response
 
-    def _take_response(self) -> None:
-        """The one response of a call that is OK. No response, or two, break the contract (statuscodes.md)."""
-        assert self._attempt is not None
-        inbox = self._attempt.inbox
+    def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
+        """OK needs exactly one response (statuscodes.md). All are taken now, whether somebody awaits them or not: what
+        lies unread in one call would hold the connection's window, which the others need."""
+        inbox = attempt.inbox
         count = len(inbox)
-        message = inbox.take()
-        if message is None or count > 1:
-            inbox.discard()
-            self._code = StatusCode.UNIMPLEMENTED
-            self._details = f"the server sent {count} responses with OK; exactly one is required"
-            raise self._error()
-        self._response = self._deserialize(message)
-        self._has_response = True
+        if code is StatusCode.OK and count == 1:
+            self._message = inbox.take()
+            return code, details
+        inbox.discard()
+        if code is StatusCode.OK:
+            return StatusCode.UNIMPLEMENTED, f"the server sent {count} responses with OK; exactly one is required"
+        return code, details
 
     def _on_started(self, attempt: ClientCall) -> None:
         attempt.inbox.is_wanted = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grpc_core.calls import ServerCall
@@ -26,7 +26,6 @@ class ServicerContext:
         "_code",
         "_deadline",
         "_details",
-        "_initial_fields",
         "_protocol",
         "_trailing",
         "_trailing_fields",
@@ -40,7 +39,6 @@ class ServicerContext:
         self._deadline = deadline
         self._code: StatusCode | None = None
         self._details = ""
-        self._initial_fields: Fields = ()
         self._trailing: MetadataPairs = ()
         self._trailing_fields: Fields = ()
         self._callbacks: list[Callable[[ServicerContext], None]] = []
@@ -154,6 +152,11 @@ class ServicerContext:
 
     # -- for the server ------------------------------------------------------------------------------------------------
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the call belongs to."""
+        return self._protocol.loop
+
     def finish(self, code: StatusCode, details: str) -> None:
         """Send the status, unless the call is over."""
         self._call.finish(code, details, self._trailing_fields)
@@ -164,3 +167,42 @@ class ServicerContext:
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             self._protocol.loop.call_soon(callback, self)
+
+
+class SyncServicerContext:
+    """The same for a handler that is a plain function: what has to be awaited there is simply called here.
+
+    The function runs in another thread than the event loop, which does the work while the function waits. Everything
+    else is `ServicerContext`'s own.
+    """
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def abort(self, code: Any, details: str = "", trailing_metadata: MetadataLike = ()) -> Any:
+        """As `ServicerContext.abort`."""
+        return self._done(self._context.abort(code, details, trailing_metadata))
+
+    def abort_with_status(self, status: Any) -> Any:
+        """As `ServicerContext.abort_with_status`."""
+        return self._done(self._context.abort_with_status(status))
+
+    def send_initial_metadata(self, initial_metadata: MetadataLike) -> Any:
+        """As `ServicerContext.send_initial_metadata`."""
+        return self._done(self._context.send_initial_metadata(initial_metadata))
+
+    def is_active(self) -> bool:
+        """Whether the call is not over."""
+        return not self._context.done()
+
+    def _done(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._context.loop).result()
+        return coroutine  # the function has returned an awaitable, and that is awaited on the event loop

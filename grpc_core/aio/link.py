@@ -58,6 +58,8 @@ class Link:
         protocol = self.ready
         if protocol is not None:
             return protocol
+        if self._ready is not None:
+            self._on_lost(self._ready)  # it takes no more calls: its stream identifiers are used up
         if self.state is ChannelConnectivity.TRANSIENT_FAILURE and not wait_for_ready:
             raise ConnectFailed(self._last_error)
         self.connect()
@@ -83,6 +85,7 @@ class Link:
         self._set_state(ChannelConnectivity.SHUTDOWN)
         if self._connecting is not None:
             self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         for future, _ in self._waiting:
             if not future.done():
                 future.set_exception(ConnectFailed("Channel closed!"))
@@ -122,9 +125,11 @@ class Link:
         """Tell those who do not wait for ready that connecting has failed."""
         waiting, self._waiting = self._waiting, []
         for future, wait_for_ready in waiting:
+            if future.done():
+                continue  # the call was cancelled, or its deadline has passed
             if wait_for_ready:
                 self._waiting.append((future, wait_for_ready))
-            elif not future.done():
+            else:
                 future.set_exception(ConnectFailed(self._last_error))
 
     async def _try_addresses(self) -> ClientProtocol | None:
@@ -167,6 +172,8 @@ class Link:
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
         try:
             await protocol.ready
+            if not protocol.session.accepts_calls:
+                raise ConnectionResetError("the server went away at once")
         except BaseException:
             assert protocol.transport is not None
             protocol.transport.abort()

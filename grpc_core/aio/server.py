@@ -10,12 +10,14 @@ import asyncio
 import concurrent.futures
 import inspect
 import logging
+import os
 import socket
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from grpc_core.aio.context import ServicerContext
+from grpc_core.aio.context import ServicerContext, SyncServicerContext
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.calls import ServerCall
 from grpc_core.errors import AbortError, UsageError
@@ -64,6 +66,7 @@ class Server:
         self._started = False
         self._stopping: asyncio.Task[None] | None = None
         self._grace_end: asyncio.Event | None = None
+        self._grace_timers: list[asyncio.TimerHandle] = []
         self._terminated: asyncio.Event | None = None
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
@@ -83,9 +86,13 @@ class Server:
         """
         if self._started:
             raise UsageError("Cannot add a port to a server that was started")
+        bound: list[socket.socket] = []
         try:
-            bound = [_bind(candidate, self._options.reuse_port) for candidate in parse_target(address).addresses]
+            for candidate in parse_target(address).addresses:
+                bound += _bind(candidate, self._options.reuse_port)
         except (OSError, ValueError) as error:
+            for listening in bound:
+                listening.close()
             raise RuntimeError(
                 f"Failed to bind to address {address}; set GRPC_VERBOSITY=debug environment variable to see detailed"
                 f" error message. ({error})"
@@ -123,8 +130,8 @@ class Server:
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
         if grace is None:
             self._grace_end.set()
-        else:
-            asyncio.get_running_loop().call_later(grace, self._grace_end.set)
+        elif not self._stopping.done():
+            self._grace_timers.append(asyncio.get_running_loop().call_later(grace, self._grace_end.set))
         await asyncio.shield(self._stopping)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
@@ -146,9 +153,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for protocol in self._protocols:
-            protocol.session.is_refusing = True
-            protocol.connection.shut_down()
-            protocol.schedule_flush()
+            self._turn_away(protocol)
         grace_end: asyncio.Future[Any] = asyncio.ensure_future(self._grace_end.wait())
         while self._protocols and not grace_end.done():
             awaited: list[asyncio.Future[Any]] = [protocol.closed for protocol in self._protocols]
@@ -166,7 +171,16 @@ class Server:
         tasks = [rpc.task for rpc in self._rpcs if rpc.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
+        for timer in self._grace_timers:
+            timer.cancel()
         self._terminated.set()
+
+    @staticmethod
+    def _turn_away(protocol: ServerProtocol) -> None:
+        """No new calls on this connection; those that run may finish."""
+        protocol.session.is_refusing = True
+        protocol.connection.shut_down()
+        protocol.schedule_flush()
 
     # -- connections and calls -----------------------------------------------------------------------------------------
 
@@ -175,6 +189,8 @@ class Server:
         protocol = ServerProtocol(self._options, self._accept, tap)
         self._protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
+        if self._stopping is not None:  # it was accepted just before the listener closed
+            self._turn_away(protocol)
         return protocol
 
     def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
@@ -283,8 +299,6 @@ class _Rpc:
             if response is not None and not self._call.is_over:
                 self._call.send_message(response)
                 self._context.finish(self._context.code() or StatusCode.OK, self._context.details())
-        except AbortError:
-            pass
         except MessageError as error:
             self._context.finish(error.code, error.details)
         except asyncio.CancelledError:
@@ -311,11 +325,14 @@ class _Rpc:
         if _is_coroutine_function(behavior):
             response = await behavior(request, context)
         else:
-            response = await self.protocol.loop.run_in_executor(self._server.thread_pool, behavior, request, context)
+            response = await self.protocol.loop.run_in_executor(
+                self._server.thread_pool, behavior, request, SyncServicerContext(context)
+            )
             if inspect.isawaitable(response):
                 response = await response
-        if context.code() not in (None, StatusCode.OK) and response is None:
-            context.finish(context.code() or StatusCode.OK, context.details())
+        code = context.code()
+        if code is not None and code is not StatusCode.OK:
+            context.finish(code, context.details())  # a call that failed has no response, as in grpcio
             return None
         if handler.response_serializer is None:
             serialized = response
@@ -333,6 +350,8 @@ class _Rpc:
 
     def _on_exception(self, error: Exception) -> None:
         context = self._context
+        if isinstance(error, AbortError) and context.aborted:
+            return
         code = context.code()
         if code is None or code is StatusCode.OK:
             _log.exception("the handler of %s raised", self._call.request.path)
@@ -359,16 +378,27 @@ class _Rpc:
         self._server.rpc_ended(self)
 
 
-def _bind(address: Address, reuse_port: bool) -> socket.socket:
-    """A listening address, bound. "[::]" takes IPv4 too, as grpcio's does."""
+def _bind(address: Address, reuse_port: bool) -> list[socket.socket]:
+    """A listening address, bound; a host name is bound on all its addresses, with one port. Raises OSError."""
     if address.path:
-        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        unix.bind(address.path)
-        return unix
-    family, kind, proto, _, name = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    bound = socket.socket(family, kind, proto)
+        return [_bind_unix(address.path)]
+    infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, name in infos:
+            if bound and not address.port:  # the port that was chosen for the first
+                name = (name[0], bound[0].getsockname()[1], *name[2:])
+            bound.append(_bind_tcp(family, name, reuse_port))
+    except OSError:
+        for listening in bound:
+            listening.close()
+        raise
+    return bound
+
+
+def _bind_tcp(family: int, name: Any, reuse_port: bool) -> socket.socket:
+    """A TCP address, bound. "[::]" takes IPv4 too, as grpcio's does."""
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port and hasattr(socket, "SO_REUSEPORT"):
@@ -376,6 +406,19 @@ def _bind(address: Address, reuse_port: bool) -> socket.socket:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         bound.bind(name)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A unix socket, bound. The file that an earlier server has left behind is taken away first, as grpcio does."""
+    if path[0] != "\0" and os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+        os.unlink(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        bound.bind(path)
     except OSError:
         bound.close()
         raise
