@@ -83,9 +83,7 @@ def connection(chance: random.Random, blocks: list[bytes]) -> None:
     }
     sender = Encoder(table_bytes_max=limits["table_bytes_max"])
     remembering, forgetful = Remembering(limits), Forgetful(limits)
-    reader = InstructionReader(
-        table_bytes_max=limits["table_bytes_max"], string_bytes_max=limits["string_bytes_max"]
-    )
+    reader = InstructionReader(table_bytes_max=limits["table_bytes_max"], string_bytes_max=limits["string_bytes_max"])
     proxy, behind = Encoder(), Decoder[FieldList](lambda fields: fields)
     for _ in range(chance.randrange(1, BLOCKS_MAX)):
         if blocks and chance.random() < 0.3:

@@ -5,7 +5,8 @@ Encoding writes the codes one after the other and fills the last octet with ones
 Decoding is a finite automaton over whole octets. A state is what is left of the input after the last
 complete code: a proper prefix of some code, 256 in all, and one more for EOS, which is never left. From each,
 an octet leads to another and completes no, one or two symbols. Here a state *is* its row of 256 transitions,
-each holding the next row itself, so that a step is one subscript. Rows are computed from Appendix B when a
+each holding the next row itself, so that a step is one subscript (measured 1.4 times as fast as rows that are
+dictionaries and fill themselves entry by entry). Rows are computed from Appendix B when a
 string first enters them: ordinary headers meet under a hundred; all of them, which is the most that a
 hostile peer can bring about, take about 8 MB once for the process.
 
@@ -20,7 +21,6 @@ from hpack_codec.huffman_codes import CODES, EOS
 _RULE = "RFC 7541 §5.2"
 _PADDING_BITS_MAX = 7
 _SHORTEST_CODE_BITS = 5
-_SLICE_OCTETS = 1024
 
 _Row = list[tuple["_Row", bytes]]
 """For each octet: the next state, and the symbols completed on the way. Empty until it is first needed."""
@@ -75,17 +75,9 @@ def huffman_decode(octets: bytes, bytes_max: int, offset: int = 0) -> bytes:
     Raises `HpackError` (with `offset`, the string's place in its block) for EOS, for wrong padding, and as
     soon as the result is known to pass `bytes_max`.
     """
-    if len(octets) * 8 // _SHORTEST_CODE_BITS <= bytes_max:
-        decoded, row = _run(octets, _START)
-    else:
-        decoded, row = _run_within(octets, bytes_max, offset)
-    if id(row) not in _VALID_END_IDS:
-        raise _end_error(row, offset)
-    return decoded
-
-
-def _run(octets: bytes, row: _Row) -> tuple[bytes, _Row]:
-    """Runs the automaton from `row`. Rows as plain lists: measured 1.4 times as fast as a dict that fills itself."""
+    if len(octets) * 8 // _SHORTEST_CODE_BITS > bytes_max:
+        _check_length(octets, bytes_max, offset)
+    row = _START
     decoded: list[bytes] = []
     append = decoded.append
     for octet in octets:
@@ -95,19 +87,22 @@ def _run(octets: bytes, row: _Row) -> tuple[bytes, _Row]:
             _fill(row)
             row, symbols = row[octet]
         append(symbols)
-    return b"".join(decoded), row
+    if id(row) not in _VALID_END_IDS:
+        raise _end_error(row, offset)
+    return b"".join(decoded)
 
 
-def _run_within(octets: bytes, bytes_max: int, offset: int) -> tuple[bytes, _Row]:
-    """Runs the automaton over a string that might pass `bytes_max`, and no further than the slice that does."""
+def _check_length(octets: bytes, bytes_max: int, offset: int) -> None:
+    """Raises `HpackError` if more than `bytes_max` are encoded, found out without keeping any."""
     row = _START
-    decoded = bytearray()
-    for begin in range(0, len(octets), _SLICE_OCTETS):
-        symbols, row = _run(octets[begin : begin + _SLICE_OCTETS], row)
-        decoded += symbols
-        if len(decoded) > bytes_max:
+    length = 0
+    for octet in octets:
+        if not row:
+            _fill(row)
+        row, symbols = row[octet]
+        length += len(symbols)
+        if length > bytes_max:
             raise HpackError(f"Huffman string decodes to more than {bytes_max} bytes", rule=_RULE, offset=offset)
-    return bytes(decoded), row
 
 
 def huffman_encode(octets: bytes) -> bytes:

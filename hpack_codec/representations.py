@@ -1,10 +1,10 @@
 """How an instruction of a field block begins (RFC 7541 §6): the first octet's high bits name it.
 
-      1.......  §6.1    indexed field                          index on 7 bits
-      01......  §6.2.1  literal with incremental indexing      index of the name on 6 bits, or 0 and a string
-      001.....  §6.3    dynamic table size update              size on 5 bits
-      0001....  §6.2.3  literal never indexed                  index of the name on 4 bits, or 0 and a string
-      0000....  §6.2.2  literal without indexing               index of the name on 4 bits, or 0 and a string
+1.......  §6.1    indexed field                          index on 7 bits
+01......  §6.2.1  literal with incremental indexing      index of the name on 6 bits, or 0 and a string
+001.....  §6.3    dynamic table size update              size on 5 bits
+0001....  §6.2.3  literal never indexed                  index of the name on 4 bits, or 0 and a string
+0000....  §6.2.2  literal without indexing               index of the name on 4 bits, or 0 and a string
 """
 
 from typing import NamedTuple

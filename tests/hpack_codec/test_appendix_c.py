@@ -76,9 +76,7 @@ RESPONSE_BLOCKS_HUFFMAN = [
 ]
 
 
-def exchanges(
-    blocks: list[str], lists: list[list[Field]], tables: list[tuple[list[Field], int]]
-) -> list[Exchange]:
+def exchanges(blocks: list[str], lists: list[list[Field]], tables: list[tuple[list[Field], int]]) -> list[Exchange]:
     return [Exchange(block, fields, *table) for block, fields, table in zip(blocks, lists, tables, strict=True)]
 
 
@@ -91,9 +89,7 @@ SEQUENCES = {
 
 CUSTOM_HEADER = (b"custom-key", b"custom-header")
 SINGLE_FIELDS = {
-    "C.2.1": Exchange(
-        "400a637573746f6d2d6b65790d637573746f6d2d686561646572", [CUSTOM_HEADER], [CUSTOM_HEADER], 55
-    ),
+    "C.2.1": Exchange("400a637573746f6d2d6b65790d637573746f6d2d686561646572", [CUSTOM_HEADER], [CUSTOM_HEADER], 55),
     "C.2.2": Exchange("040c2f73616d706c652f70617468", [(b":path", b"/sample/path")], [], 0),
     "C.2.3": Exchange("100870617373776f726406736563726574", [NeverIndexedField(b"password", b"secret")], [], 0),
     "C.2.4": Exchange("82", [GET], [], 0),

@@ -318,6 +318,16 @@ def test_generation_changes_with_the_table_and_the_cache_goes_with_it() -> None:
     assert decoder.decode(FIRST_DYNAMIC) == ((b"b", b"2"),), "the same block means something else now"
 
 
+def test_a_size_update_alone_makes_the_cache_forget() -> None:
+    decoder = field_decoder()
+    decoder.decode(A)
+    assert decoder.decode(FIRST_DYNAMIC) == ((b"a", b"1"),)
+    generation = decoder.generation
+    decoder.decode(size_update(0))
+    assert decoder.generation != generation
+    refused(FIRST_DYNAMIC, "RFC 7541 §6.1", 0, decoder)
+
+
 def test_an_insertion_is_never_served_from_the_cache() -> None:
     decoder = field_decoder()
     for count in range(1, 4):

@@ -175,6 +175,14 @@ def test_hpk_19_a_cap_below_the_default_is_announced_at_once() -> None:
     assert wire.send((b":method", b"GET")) == [(SIZE_UPDATE.title, 256), (INDEXED.title, 2)]
 
 
+def test_hpk_10_a_reduction_above_our_cap_is_announced_too() -> None:
+    wire = Wire(Encoder(table_bytes_max=256))
+    wire.send((b":method", b"GET"))
+    wire.encoder.set_table_bytes_max(1000)
+    assert wire.send((b":method", b"GET")) == [(SIZE_UPDATE.title, 256), (INDEXED.title, 2)]
+    assert wire.send((b":method", b"GET")) == [(INDEXED.title, 2)], "once: the announcement is not cached"
+
+
 def test_a_cap_above_the_default_waits_for_the_peer() -> None:
     assert Wire(Encoder(table_bytes_max=8192)).send((b":method", b"GET")) == [(INDEXED.title, 2)]
 

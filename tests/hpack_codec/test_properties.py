@@ -119,9 +119,7 @@ def test_what_we_accept_hpack_reads_alike(block: bytes) -> None:
 
 
 @given(st.lists(BLOCKS, max_size=6), st.lists(st.integers(0, 5), max_size=30), LIMITS)
-def test_the_cache_never_changes_a_result(
-    blocks: list[bytes], order: list[int], limits: dict[str, int]
-) -> None:
+def test_the_cache_never_changes_a_result(blocks: list[bytes], order: list[int], limits: dict[str, int]) -> None:
     stream = [blocks[number] for number in order if number < len(blocks)]
     caching, plain_decoder = field_decoder(**limits), field_decoder(**limits)
     for block in stream:
