@@ -86,8 +86,8 @@ class InstructionReader:
     def field_at(self, block: bytes, offset: int) -> tuple[Field, int]:
         """Executes the field representation at `offset`; the field it stands for, and the offset after it.
 
-        This is the hot path: an index that fits its prefix is read here instead of by `decode_integer`,
-        which makes fresh blocks decode 1.3 times as fast.
+        This is the hot path: an index that fits its prefix is read here, and a dynamic entry looked up here,
+        without a call. Index 0 is in neither table, and so needs no rule of its own.
         """
         octet = block[offset]
         if octet >= 0x80:
@@ -98,7 +98,11 @@ class InstructionReader:
                 index, end = decode_integer(block, offset, 7)
             if 0 < index <= STATIC_ENTRIES:
                 return STATIC_TABLE[index], end
-            return self._dynamic(index, octet, offset), end
+            table = self.table
+            field = table.entries.get(STATIC_ENTRIES + table.inserted - index)
+            if field is None:
+                raise self._index_error(index, octet, offset)
+            return field, end
 
         if octet >= 0x40:
             prefix_max = 0x3F
@@ -113,7 +117,10 @@ class InstructionReader:
             end = offset + 1
             if index == prefix_max:
                 index, end = decode_integer(block, offset, 6 if octet >= 0x40 else 4)
-            name = STATIC_TABLE[index][0] if index <= STATIC_ENTRIES else self._dynamic(index, octet, offset)[0]
+            field = STATIC_TABLE[index] if index <= STATIC_ENTRIES else self.table.field_at(index)
+            if field is None:
+                raise self._index_error(index, octet, offset)
+            name = field[0]
         value, end = decode_string(block, end, self.string_bytes_max)
         if octet >= 0x40:
             field = (name, value)
@@ -123,14 +130,10 @@ class InstructionReader:
             return NeverIndexedField(name, value), end
         return (name, value), end
 
-    def _dynamic(self, index: int, octet: int, offset: int) -> Field:
-        """The entry with this index, not that of a static one; `octet` is the instruction's first."""
-        field = self.table.field_at(index) if index else None
-        if field is None:
-            last = STATIC_ENTRIES + len(self.table.entries)
-            rule = representation_of(octet).rule
-            raise HpackError(f"index {index}, allowed 1 to {last}", rule=rule, offset=offset)
-        return field
+    def _index_error(self, index: int, octet: int, offset: int) -> HpackError:
+        last = STATIC_ENTRIES + len(self.table.entries)
+        rule = representation_of(octet).rule
+        return HpackError(f"index {index}, allowed 1 to {last}", rule=rule, offset=offset)
 
 
 class Decoder(Generic[T]):

@@ -40,8 +40,11 @@ class DynamicTable:
         """
         size_bytes = len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
         self.generation += 1
-        if self.size_bytes + size_bytes > self.bytes_max and not self._make_room(size_bytes):
-            return
+        room_bytes = self.bytes_max - size_bytes
+        if self.size_bytes > room_bytes:
+            self._evict_down_to(room_bytes)
+            if room_bytes < 0:
+                return
         self.entries[self.inserted] = field
         self.inserted += 1
         self.size_bytes += size_bytes
@@ -57,19 +60,16 @@ class DynamicTable:
         """The entries in the order of their indices, newest first."""
         return list(reversed(self.entries.values()))
 
-    def _make_room(self, size_bytes: int) -> bool:
-        """Evicts until `size_bytes` more would fit; whether they can at all."""
-        self._evict_down_to(self.bytes_max - size_bytes)
-        return size_bytes <= self.bytes_max
-
-    def _evict_down_to(self, bytes_max: int) -> None:
-        while self.entries and self.size_bytes > bytes_max:
-            self._evict_oldest()
-
-    def _evict_oldest(self) -> Field:
-        name, value = field = self.entries.pop(self.inserted - len(self.entries))
-        self.size_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
-        return field
+    def _evict_down_to(self, bytes_max: int) -> list[Field]:
+        """Evicts the oldest until the rest takes no more than `bytes_max`; what was evicted, oldest first."""
+        evicted = []
+        oldest = self.inserted - len(self.entries)
+        while self.size_bytes > bytes_max and self.entries:
+            name, value = field = self.entries.pop(oldest)
+            self.size_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
+            evicted.append(field)
+            oldest += 1
+        return evicted
 
 
 class SearchableDynamicTable(DynamicTable):
@@ -86,19 +86,23 @@ class SearchableDynamicTable(DynamicTable):
         """As above, written out once more: calling up took a third of the time of an insertion."""
         size_bytes = len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
         self.generation += 1
-        if self.size_bytes + size_bytes > self.bytes_max and not self._make_room(size_bytes):
-            return
+        room_bytes = self.bytes_max - size_bytes
+        if self.size_bytes > room_bytes:
+            self._evict_down_to(room_bytes)
+            if room_bytes < 0:
+                return
         number = self.inserted
         self.entries[number] = field
         self.number_of_field[field] = self.number_of_name[field[0]] = number
         self.inserted = number + 1
         self.size_bytes += size_bytes
 
-    def _evict_oldest(self) -> Field:
-        number = self.inserted - len(self.entries)
-        field = super()._evict_oldest()
-        if self.number_of_field[field] == number:
-            del self.number_of_field[field]
-        if self.number_of_name[field[0]] == number:
-            del self.number_of_name[field[0]]
-        return field
+    def _evict_down_to(self, bytes_max: int) -> list[Field]:
+        oldest = self.inserted - len(self.entries)
+        evicted = super()._evict_down_to(bytes_max)
+        for number, field in enumerate(evicted, oldest):
+            if self.number_of_field[field] == number:
+                del self.number_of_field[field]
+            if self.number_of_name[field[0]] == number:
+                del self.number_of_name[field[0]]
+        return evicted
