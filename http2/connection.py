@@ -154,8 +154,7 @@ class Connection:
     def next_events(self) -> list[Event]:
         """Events that did not come from `receive_data`, e.g. `StreamWritable` after `data_to_send`."""
         events = self.events
-        if events:
-            self.events = []
+        self.events = []
         return events
 
     # -- commands in, bytes out ----------------------------------------------------------------------------------------

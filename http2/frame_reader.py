@@ -111,7 +111,7 @@ def describe_start(data: bytes) -> str:
 def is_http_1(data: bytes) -> bool:
     """Whether octets that are no HTTP/2 preface look like the request line of HTTP/1 (RFC 9112 §3)."""
     method, space, rest = bytes(data[:8192]).partition(b" ")
-    return bool(space) and method.isalpha() and method.isupper() and (rest[:1] in (b"/", b"*") or b"HTTP/1" in rest)
+    return bool(space) and method.isalpha() and method.isupper() and (rest[:1] == b"/" or b"HTTP/1" in rest)
 
 
 _HTTP = int.from_bytes(b"HTTP", "big")
