@@ -50,7 +50,7 @@ class Greeter:
         if not request.name:
             await context.abort(StatusCode.INVALID_ARGUMENT, "say who you are")
         context.set_trailing_metadata((("x-greeted", request.name),))
-        return HelloReply(message=f"Hello, {request.name}!")
+        return HelloReply(message=f"Hello {request.name}")
 
 
 class MessageLog:

@@ -167,10 +167,25 @@ func concurrent(ctx context.Context, conn *grpc.ClientConn) (string, error) {
 	return fmt.Sprintf("%d calls at once", concurrentCalls), nil
 }
 
+// choose gives the named checks in the order of the table; without names, all.
+func choose(names string) ([]check, error) {
+	if names == "" {
+		return checks, nil
+	}
+	wanted := strings.Split(names, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(checks, func(c check) bool { return c.name == name }) {
+			return nil, fmt.Errorf("no check is named %q", name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(checks), func(c check) bool { return !slices.Contains(wanted, c.name) }), nil
+}
+
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("grpc_go client: ")
 	address := flag.String("addr", "", "host:port of the server")
+	only := flag.String("check", "", "run this check alone")
 	flag.Parse()
 	if *address == "" {
 		log.Fatal("--addr host:port is missing")
@@ -187,6 +202,9 @@ func main() {
 	output := json.NewEncoder(os.Stdout)
 	output.SetEscapeHTML(false)
 	for _, check := range checks {
+		if *only != "" && check.name != *only {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		detail, err := check.run(ctx, conn)
 		cancel()
