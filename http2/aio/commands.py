@@ -12,6 +12,7 @@ import sys
 from argparse import Namespace
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import BinaryIO, cast
 from urllib.parse import quote, urlsplit
 
 from hpack_codec import FieldList
@@ -133,7 +134,7 @@ class _Exchange:
         is_tls = self.origin.startswith("https:")
         self._ssl = client_ssl_context(arguments.cacert, verify=not arguments.insecure) if is_tls else None
         path = arguments.output
-        self._output = sys.stdout.buffer if path is None else stack.enter_context(Path(path).open("wb"))
+        self._output = sys.stdout.buffer if path is None else stack.enter_context(_open(path, "wb"))
 
     async def run(self, stack: AsyncExitStack) -> int:
         """Make the exchange; return the status."""
@@ -179,10 +180,14 @@ def _body(data: str | None, headers: list[tuple[str, str]], stack: AsyncExitStac
     """The content that -d describes; a file is sent piece by piece, with its size in `headers`."""
     if data is None or not data.startswith("@"):
         return None if data is None else os.fsencode(data)
-    file = stack.enter_context(Path(data[1:]).open("rb", buffering=0))
+    file = stack.enter_context(_open(data[1:], "rb"))
     size = os.fstat(file.fileno()).st_size
     headers.append(("content-length", str(size)))
     return chunks(file, size)
+
+
+def _open(path: str, mode: str) -> BinaryIO:
+    return cast(BinaryIO, open(path, mode))
 
 
 def _lines(fields: FieldList) -> bytes:

@@ -137,10 +137,12 @@ class HttpStream:
                 raise self._error
 
     def reset(self, error_code: int = ErrorCode.CANCEL) -> None:
-        """End the stream now with RST_STREAM, whatever is still to be sent or read."""
+        """End the stream now with RST_STREAM. It can neither be read nor sent on any more."""
         self._connection.reset_stream(self.stream_id, error_code)
         self._protocol.schedule_flush()
         self._protocol.streams.pop(self.stream_id, None)
+        self._chunks.clear()  # their credit went back with the stream
+        self._received_all = False
         self._fail(StreamClosedError(f"stream {self.stream_id} was reset here"))
 
     # -- what the protocol tells ---------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class ConnectionProtocol(asyncio.Protocol):
             events = connection.next_events()
         if events:
             self._deliver(events)
-        if connection.has_output:
+        if connection.has_output and self._handshake_done:
             self.schedule_flush()
         if not connection.wants_data and self._writing_paused and not self._reading_paused:
             assert self.transport is not None
