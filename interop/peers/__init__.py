@@ -1,0 +1,12 @@
+"""The programs that Plait is held against, and its own as their equals.
+
+| peer           | what it is                                             | its folder or file |
+|----------------|--------------------------------------------------------|--------------------|
+| grpc_go        | grpc-go, the official gRPC for Go, built here          | `grpc_go`          |
+| grpcio         | grpcio, the official gRPC for Python                   | `grpcio`           |
+| plait          | this distribution                                      | `plait`            |
+| curl, nghttp   | HTTP/2 clients on nghttp2, from the system             | `http_tools`       |
+
+A gRPC peer is a server and a client with one contract (`command_line`) and a function `commands()` that says how they
+are started (`peer`). How a program is started, watched and ended is in `process`.
+"""

@@ -1,7 +1,7 @@
 """The command lines of the Python peers, the same for grpcio and for Plait.
 
-A server listens on 127.0.0.1, prints `LISTENING host:port` as its first line and stops on SIGTERM, on SIGINT or when its
-standard input ends: a harness that dies takes its servers with it. A client prints a line of JSON for each check.
+A server listens on 127.0.0.1, prints `LISTENING host:port` as its first line and stops on SIGTERM, on SIGINT or when
+its standard input ends: a harness that dies takes its servers with it. A client prints a line of JSON for each check.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from interop import cases
@@ -74,14 +75,30 @@ def run_client(grpc: Any, argv: list[str] | None = None) -> int:
     """Makes the checks of `interop.cases` with the module; the exit status."""
     parser = argparse.ArgumentParser(description="A client that makes the checks of the helloworld case.")
     parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
+    parser.add_argument(
+        "--check",
+        dest="checks",
+        type=_names,
+        default=tuple(cases.CHECKS),
+        metavar="NAME,...",
+        help=f"the checks to make, of {', '.join(cases.CHECKS)} (default: all)",
+    )
     options = parser.parse_args(argv)
-    return asyncio.run(_check(grpc, options.addr))
+    return asyncio.run(_check(grpc, options.addr, options.checks))
 
 
-async def _check(grpc: Any, address: str) -> int:
+def _names(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    for name in names:
+        if name not in cases.CHECKS:
+            raise argparse.ArgumentTypeError(f"no check is named {name!r}")
+    return tuple(name for name in cases.CHECKS if name in names)
+
+
+async def _check(grpc: Any, address: str, names: Sequence[str]) -> int:
     exit_status = 0
     async with grpc.aio.insecure_channel(address) as channel:
-        async for outcome in cases.run_checks(grpc, channel):
+        async for outcome in cases.run_checks(grpc, channel, names):
             print(json.dumps(dataclasses.asdict(outcome)), flush=True)
             if not outcome.ok:
                 exit_status = 1

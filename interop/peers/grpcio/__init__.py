@@ -1,1 +1,14 @@
-"""grpcio, the official gRPC for Python, as a peer. Its programs import nothing of Plait's but `interop` itself."""
+"""grpcio, the official gRPC for Python, as a peer. Its programs use nothing of Plait but `interop` itself."""
+
+from importlib import metadata
+
+from interop.peers.peer import Commands, Missing, python_commands
+
+
+def commands() -> Commands:
+    """The commands. Raises Missing where grpcio is not installed."""
+    try:
+        version = metadata.version("grpcio")
+    except metadata.PackageNotFoundError:
+        raise Missing("grpcio is not installed for this Python: pip install grpcio")
+    return python_commands(__name__, f"grpcio {version}")

@@ -3,7 +3,6 @@
 import sys
 
 import grpc_core
-
 from interop.peers.command_line import run_server
 
 if __name__ == "__main__":

@@ -1,0 +1,13 @@
+"""Plait against everybody else: the same programs, in every pairing of server and client.
+
+| question                                          | file                                          |
+|---------------------------------------------------|-----------------------------------------------|
+| what is checked, and what the servers answer      | `cases`                                       |
+| which pairings there are; the table of results    | `matrix`                                      |
+| the other implementations; how to add one         | `peers`, and `docs/interop.md`                |
+| a call shown frame by frame                       | `demo`                                        |
+| the command `plait`                               | `cli`                                         |
+
+    python -m interop matrix        every pairing, as a table
+    python -m interop demo          a few calls, frame by frame
+"""

@@ -1,0 +1,36 @@
+"""`python -m interop matrix | demo`: the interop table, and a few calls frame by frame.
+
+Exit status of `matrix`: 0, or 1 when a scenario is at fault, or 2 for a command line that is not valid, or 130 when it
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+INTERRUPTED = 130  # What a shell reports for a command that SIGINT has ended.
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; the exit status. As argparse does, leaves by SystemExit(2) for a bad one."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="python -m interop", description="Plait against other implementations.")
+    commands = parser.add_subparsers(dest="command", metavar="matrix|demo", required=True)
+    matrix_parser = commands.add_parser("matrix", help="every pairing of server and client, as a table")
+    commands.add_parser("demo", help="a few calls, frame by frame; its options: demo --help", add_help=False)
+    try:
+        if argv[:1] == ["demo"]:
+            from interop import demo
+
+            return demo.main(argv[1:])
+        from interop import matrix
+
+        matrix.add_arguments(matrix_parser)
+        return matrix.run_matrix(parser.parse_args(argv))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

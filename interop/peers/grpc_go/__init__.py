@@ -1,0 +1,95 @@
+"""grpc-go, the official gRPC for Go, as a peer: built with this machine's Go, and again only when a source changes.
+
+The two programs share this folder's module: `go.mod` pins google.golang.org/grpc, `go.sum` what it is made of. They are
+built into `interop/.build/grpc_go-DIGEST`, where DIGEST is that of the sources: a folder of that name is a build of
+exactly these sources, and since it gets its name when it is whole, two runs at once do not disturb each other. An
+installed distribution does not hold the Go sources; this peer wants a checkout of the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from interop.peers.peer import BuildFailed, Commands, Missing
+
+SOURCES = Path(__file__).parent
+BUILDS = SOURCES.parent.parent / ".build"
+
+_BUILD_TIMEOUT_S = 540.0
+_DIGEST_LETTERS = 16
+_STALE_S = 86_400.0  # A build of other sources that is younger may be in use by another run.
+
+
+def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
+    """The commands, of programs that are built if need be. Raises Missing without Go or sources, and BuildFailed."""
+    if not (sources / "go.mod").is_file():
+        raise Missing("the Go sources are not part of an installed Plait: run from a checkout of the repository")
+    begin_s = time.monotonic()
+    name = f"grpc_go-{_digest(sources)}"
+    how = "built before"
+    if not (builds / name).is_dir():
+        _build(sources, builds, name)
+        how = f"built in {time.monotonic() - begin_s:.1f} s"
+    server, client = ([str(builds / name / program)] for program in ("server", "client"))
+    return Commands(server, client, f"grpc-go {_pinned_version(sources)}, {how}")
+
+
+def _source_files(sources: Path) -> list[Path]:
+    return sorted(path for pattern in ("go.*", "**/*.go") for path in sources.glob(pattern))
+
+
+def _digest(sources: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _source_files(sources):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(sources)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:_DIGEST_LETTERS]
+
+
+def _pinned_version(sources: Path) -> str:
+    required = (sources / "go.mod").read_text()
+    found = re.search(r"^\s*(?:require )?google\.golang\.org/grpc (v\S+)", required, re.MULTILINE)
+    return found[1] if found else "of unknown version"
+
+
+def _build(sources: Path, builds: Path, name: str) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise Missing("no Go on this machine: the command `go` is not on the path")
+    builds.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=builds) as temporary:
+        output = Path(temporary) / "programs"
+        output.mkdir()
+        command = [go, "build", "-trimpath", "-buildvcs=false", "-o", f"{output}{os.sep}", "./server", "./client"]
+        try:
+            built = subprocess.run(
+                command,
+                cwd=sources,
+                env={**os.environ, "CGO_ENABLED": "0"},  # Nothing here needs a C compiler.
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_BUILD_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as expired:
+            text = (expired.output or b"").decode(errors="replace")
+            raise BuildFailed(f"go build did not end within {_BUILD_TIMEOUT_S:.0f} s", text)
+        if built.returncode != 0:
+            raise BuildFailed(f"go build failed, exit status {built.returncode}", built.stdout.decode(errors="replace"))
+        for other in builds.glob("grpc_go-*"):
+            if other.name != name and time.time() - other.stat().st_mtime > _STALE_S:
+                shutil.rmtree(other, ignore_errors=True)
+        try:
+            output.rename(builds / name)
+        except OSError:
+            # Another run has built the same sources meanwhile.
+            if not (builds / name).is_dir():
+                raise

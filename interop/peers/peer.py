@@ -1,0 +1,33 @@
+"""What the harness knows of a gRPC peer: how its two programs are started, or why they cannot be."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+
+class Missing(Exception):
+    """The peer, or something that it needs, is not on this machine. The text names it."""
+
+
+class BuildFailed(Exception):
+    """The peer's toolchain is here and did not build it. `output` is what it printed."""
+
+    def __init__(self, reason: str, output: str) -> None:
+        super().__init__(reason)
+        self.output = output
+
+
+class Commands(NamedTuple):
+    """The command lines of a peer, without the `--port` of the server and the `--addr` of the client."""
+
+    server: list[str]
+    client: list[str]
+    version: str
+    """The library and its version, for the reader of a report."""
+
+
+def python_commands(package: str, version: str) -> Commands:
+    """The commands of a peer whose programs are the modules `server` and `client` of a package."""
+    server, client = ([sys.executable, "-m", f"{package}.{role}"] for role in ("server", "client"))
+    return Commands(server, client, version)

@@ -1,0 +1,180 @@
+"""Programs of peers: started with pipes, waited for by their LISTENING line, ended by their own process id.
+
+A server is never left behind. It ends when the `with` block ends, however that ends; and when this process dies without
+a last word, the end of its standard input tells it (`command_line` says which servers listen to that).
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import interop
+
+START_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 5.0
+STDERR_LINES_MAX = 15
+"""So many lines of a peer's standard error, the last ones, are worth a reader's time."""
+
+_READ_BYTES = 4096
+_LISTENING = "LISTENING "
+
+
+class StartFailed(Exception):
+    """A server did not get as far as its LISTENING line. `stderr` is what it said."""
+
+    def __init__(self, reason: str, stderr: str) -> None:
+        super().__init__(reason)
+        self.stderr = stderr
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that has ended. `problem` says why the run means nothing, a time-out or a signal; else it is None."""
+
+    exit_status: int
+    stdout: str
+    stderr: str
+    problem: str | None
+
+
+class Server:
+    """A running server. `problem`, after the `with` block, says what was wrong with how it ended, or is None."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.problem: str | None = None
+        self.stderr = ""
+
+
+def environment() -> dict[str, str]:
+    """The environment of a peer: this process's, with this `interop` importable and no proxy in the way of loopback."""
+    here = str(Path(interop.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], *, timeout_s: float = START_TIMEOUT_S, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A server for the length of a `with` block. Raises StartFailed."""
+    with tempfile.TemporaryFile() as stderr:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env or environment()
+            )
+        except OSError as error:
+            raise StartFailed(f"cannot start {command[0]}: {error.strerror}", "")
+        try:
+            try:
+                server = Server(_address(process, timeout_s))
+            except StartFailed as failure:
+                failure.stderr = _tail(stderr)
+                raise
+            yield server
+            server.problem = _died(process)
+            _end(process)
+            server.problem = server.problem or _ended_badly(process)
+            server.stderr = _tail(stderr)
+        finally:
+            _end(process)
+
+
+def _address(process: subprocess.Popen[bytes], timeout_s: float) -> str:
+    """The host and port on the server's first line. Raises StartFailed."""
+    assert process.stdout is not None
+    deadline_s = time.monotonic() + timeout_s
+    seen = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while b"\n" not in seen:
+            if not selector.select(deadline_s - time.monotonic()):
+                raise StartFailed(f"no LISTENING line within {timeout_s:g} s", "")
+            octets = os.read(process.stdout.fileno(), _READ_BYTES)
+            if not octets:
+                _end(process)
+                raise StartFailed(f"ended before its LISTENING line, {_how(process.returncode)}", "")
+            seen += octets
+    line = seen.split(b"\n")[0].decode(errors="replace").rstrip("\r")
+    if not line.startswith(_LISTENING):
+        raise StartFailed(f"its first line is {line[:80]!r}, not LISTENING host:port", "")
+    return line.removeprefix(_LISTENING)
+
+
+def _died(process: subprocess.Popen[bytes]) -> str | None:
+    return None if process.poll() is None else f"ended on its own, {_how(process.returncode)}"
+
+
+def _ended_badly(process: subprocess.Popen[bytes]) -> str | None:
+    if process.returncode == 0:
+        return None
+    if process.returncode == -signal.SIGKILL:
+        return f"was still running {END_TIMEOUT_S:g} s after SIGTERM"
+    return f"did not stop cleanly on SIGTERM: {_how(process.returncode)}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process if it has not ended yet, and takes its exit status. An interruption ends it the hard way."""
+    if process.returncode is not None:
+        return
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.terminate()  # Does nothing to a process that has ended: its id is kept until it is waited for.
+        process.stdin.close()
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def run(command: Sequence[str], *, timeout_s: float, stdout: IO[bytes] | None = None) -> Finished:
+    """Runs a program to its end, which comes within the time. With `stdout`, its output goes there and is not kept."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as expired:
+        late = f"was still running after {timeout_s:g} s"
+        return Finished(-signal.SIGKILL, _text(expired.output), _short(_text(expired.stderr)), late)
+    except OSError as error:
+        return Finished(127, "", "", f"cannot start {command[0]}: {error.strerror}")
+    problem = f"ended by {_how(done.returncode)}" if done.returncode < 0 else None
+    return Finished(done.returncode, _text(done.stdout), _short(_text(done.stderr)), problem)
+
+
+def _text(octets: bytes | None) -> str:
+    return (octets or b"").decode(errors="replace")
+
+
+def _tail(file: IO[bytes]) -> str:
+    file.seek(0)
+    return _short(_text(file.read()))
+
+
+def _short(text: str) -> str:
+    """The last lines of the text, as many as fit a report."""
+    return "\n".join(text.rstrip().splitlines()[-STDERR_LINES_MAX:])
+
+
+def _how(exit_status: int) -> str:
+    return f"exit status {exit_status}" if exit_status >= 0 else signal.Signals(-exit_status).name
