@@ -6,9 +6,9 @@ Decoding is a finite automaton over whole octets. A state is what is left of the
 complete code: a proper prefix of some code, 256 in all, and one more for EOS, which is never left. From each,
 an octet leads to another and completes no, one or two symbols. Here a state *is* its row of 256 transitions,
 each holding the next row itself, so that a step is one subscript (measured 1.4 times as fast as rows that are
-dictionaries and fill themselves entry by entry). Rows are computed from Appendix B when a
-string first enters them: ordinary headers meet under a hundred; all of them, which is the most that a
-hostile peer can bring about, take about 8 MB once for the process.
+dictionaries and fill themselves entry by entry). A row is computed from Appendix B when a string first enters
+it: ordinary headers meet about fifty rows, and all of them, which is the most that a hostile peer can bring
+about, take about 6 MB, once for the process.
 
 A string may end only in a state that is valid padding: nothing, or one to seven ones (§5.2: "A padding
 strictly longer than 7 bits MUST be treated as a decoding error", and "A padding not corresponding to the
@@ -39,22 +39,21 @@ def _pending_bits(row: _Row) -> str:
     return next(pending for pending, candidate in _ROW_AFTER.items() if candidate is row)
 
 
+def _after(code: str, symbols: bytes, bit: str) -> tuple[str, bytes]:
+    """What is pending, and what is complete, one bit further on."""
+    if code == _EOS_CODE:
+        return code, symbols
+    code += bit
+    symbol = _SYMBOL_OF_CODE.get(code, EOS)
+    return (code, symbols) if symbol == EOS else ("", symbols + bytes((symbol,)))
+
+
 def _fill(row: _Row) -> None:
-    pending = _pending_bits(row)
-    transitions: _Row = []
-    for octet in range(256):
-        code = pending
-        symbols = bytearray()
-        for bit in f"{octet:08b}":
-            if code == _EOS_CODE:
-                break
-            code += bit
-            symbol = _SYMBOL_OF_CODE.get(code, EOS)
-            if symbol != EOS:
-                symbols.append(symbol)
-                code = ""
-        transitions.append((_ROW_AFTER[code], bytes(symbols)))
-    row[:] = transitions  # At once, so that another thread never sees half a row.
+    """Computes the transitions of `row`: a bit at a time, for all octets that begin alike together."""
+    paths = [(_pending_bits(row), b"")]
+    for _ in range(8):
+        paths = [_after(code, symbols, bit) for code, symbols in paths for bit in "01"]
+    row[:] = [(_ROW_AFTER[code], symbols) for code, symbols in paths]  # At once: another thread may be reading.
 
 
 def _end_error(row: _Row, offset: int) -> HpackError:
@@ -108,7 +107,8 @@ def _check_length(octets: bytes, bytes_max: int, offset: int) -> None:
 def huffman_encode(octets: bytes) -> bytes:
     """`octets` in the code of Appendix B, padded to whole octets with the beginning of EOS.
 
-    The bits are gathered as text and converted once: measured 1.9 times as fast as shifting an integer.
+    The bits are gathered as text and converted once: measured 1.1 times as fast as shifting an integer for ten
+    octets, 1.8 times for fifty, 3.8 times for two hundred.
     """
     if not octets:
         return b""
