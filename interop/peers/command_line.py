@@ -75,24 +75,10 @@ def run_client(grpc: Any, argv: list[str] | None = None) -> int:
     """Makes the checks of `interop.cases` with the module; the exit status."""
     parser = argparse.ArgumentParser(description="A client that makes the checks of the helloworld case.")
     parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
-    parser.add_argument(
-        "--check",
-        dest="checks",
-        type=_names,
-        default=tuple(cases.CHECKS),
-        metavar="NAME,...",
-        help=f"the checks to make, of {', '.join(cases.CHECKS)} (default: all)",
-    )
+    parser.add_argument("--check", choices=cases.CHECKS, metavar="NAME", help="make this check alone")
     options = parser.parse_args(argv)
-    return asyncio.run(_check(grpc, options.addr, options.checks))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = text.split(",")
-    for name in names:
-        if name not in cases.CHECKS:
-            raise argparse.ArgumentTypeError(f"no check is named {name!r}")
-    return tuple(name for name in cases.CHECKS if name in names)
+    names = tuple(cases.CHECKS) if options.check is None else (options.check,)
+    return asyncio.run(_check(grpc, options.addr, names))
 
 
 async def _check(grpc: Any, address: str, names: Sequence[str]) -> int:

@@ -167,28 +167,31 @@ func concurrent(ctx context.Context, conn *grpc.ClientConn) (string, error) {
 	return fmt.Sprintf("%d calls at once", concurrentCalls), nil
 }
 
-// choose gives the named checks in the order of the table; without names, all.
-func choose(names string) ([]check, error) {
-	if names == "" {
+// choose gives the named check alone; without a name, all.
+func choose(name string) ([]check, error) {
+	if name == "" {
 		return checks, nil
 	}
-	wanted := strings.Split(names, ",")
-	for _, name := range wanted {
-		if !slices.ContainsFunc(checks, func(c check) bool { return c.name == name }) {
-			return nil, fmt.Errorf("no check is named %q", name)
+	for _, check := range checks {
+		if check.name == name {
+			return []check{check}, nil
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(checks), func(c check) bool { return !slices.Contains(wanted, c.name) }), nil
+	return nil, fmt.Errorf("no check is named %q", name)
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("grpc_go client: ")
 	address := flag.String("addr", "", "host:port of the server")
-	only := flag.String("check", "", "run this check alone")
+	only := flag.String("check", "", "the name of a check to make alone")
 	flag.Parse()
 	if *address == "" {
 		log.Fatal("--addr host:port is missing")
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		log.Fatal(err)
 	}
 
 	conn, err := grpc.NewClient(
@@ -201,10 +204,7 @@ func main() {
 	exitStatus := 0
 	output := json.NewEncoder(os.Stdout)
 	output.SetEscapeHTML(false)
-	for _, check := range checks {
-		if *only != "" && check.name != *only {
-			continue
-		}
+	for _, check := range chosen {
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		detail, err := check.run(ctx, conn)
 		cancel()
