@@ -14,8 +14,10 @@ how many streams may be open. Requests over that number wait inside the connecti
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl as tls
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -331,9 +333,8 @@ class Client:
         protocol = self._protocol
         protocol.abort(ErrorCode.NO_ERROR, "closed by the client")
         await asyncio.wait([protocol.closed], timeout=protocol.timeouts.linger_s)
-        if not protocol.closed.done() and protocol.transport is not None:
-            protocol.transport.abort()
-            await protocol.closed
+        protocol.kill()
+        await protocol.closed
 
     async def __aenter__(self) -> Self:
         return self
@@ -397,28 +398,22 @@ async def _open(
     tap: Tap | None,
 ) -> _ClientProtocol:
     """Open the transport and wait until HTTP/2 is spoken on it."""
+
+    def new_protocol() -> _ClientProtocol:
+        return _ClientProtocol(address, config, timeouts, tap)
+
     try:
-        _, protocol = await asyncio.get_running_loop().create_connection(
-            lambda: _ClientProtocol(address, config, timeouts, tap),
-            host,
-            port,
-            ssl=ssl,
-            server_hostname=host if ssl is not None else None,
-        )
+        protocol = await _open_transport(new_protocol, host, port, ssl)
     except tls.SSLCertVerificationError as error:
         raise TLSError(f"the certificate of {address} is not accepted: {error.verify_message}")
     except tls.SSLError as error:
         raise TLSError(f"the TLS handshake with {address} failed: {error.reason or error}; is it a TLS port?")
     except OSError as error:
-        if ssl is not None and isinstance(error, (ConnectionResetError, ConnectionAbortedError)):
-            raise TLSError(f"the TLS handshake with {address} failed: {error}; is it a TLS port?")
         raise ConnectError(f"cannot connect to {address}: {error.strerror or error}")
     try:
         await protocol.ready
     except BaseException:
-        protocol.abort(ErrorCode.CANCEL, "")
-        if protocol.transport is not None:
-            protocol.transport.abort()
+        protocol.kill()
         raise
     termination = protocol.connection.termination
     if termination is None or protocol.connection.peer.received:
@@ -429,3 +424,27 @@ async def _open(
     if not seen:
         raise NotHTTP2Error(f"{address} did not answer in HTTP/2: {termination.reason}")
     raise NotHTTP2Error(f"{address} does not speak HTTP/2, it answered {seen!r}: {termination.reason}")
+
+
+async def _open_transport(
+    new_protocol: Callable[[], _ClientProtocol], host: str, port: int, ssl: tls.SSLContext | None
+) -> _ClientProtocol:
+    """Connect to the first address of a host that answers. Raises OSError that names what became of each of them."""
+    loop = asyncio.get_running_loop()
+    failures = []
+    for *_, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        server_hostname = host if ssl is not None else None
+        try:
+            _, protocol = await loop.create_connection(
+                new_protocol, str(address[0]), port, ssl=ssl, server_hostname=server_hostname
+            )
+        except tls.SSLError:
+            raise
+        except OSError as error:
+            if isinstance(error, (ConnectionResetError, ConnectionAbortedError)) and ssl is not None:
+                raise tls.SSLError(str(error))  # somebody accepted, and left in the handshake
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            failures.append(f"{reason} ({address[0]})")
+        else:
+            return protocol
+    raise OSError(", ".join(failures))

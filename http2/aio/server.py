@@ -211,11 +211,6 @@ class _ServerProtocol(StreamsProtocol[Request]):
         self.connection.shut_down()
         self.schedule_flush()
 
-    def kill(self) -> None:
-        """Close the socket now, whatever it still has to send."""
-        if self.transport is not None:
-            self.transport.abort()
-
     def _finish_when_idle(self) -> None:
         if self.closed.done() and not self._handlers and not self.finished.done():
             self.finished.set_result(None)

@@ -157,6 +157,11 @@ class ConnectionProtocol(asyncio.Protocol):
         self._deliver(self.connection.next_events())
         self.flush()
 
+    def kill(self) -> None:
+        """Close the socket now, whatever it still has to send."""
+        if self.transport is not None:
+            self.transport.abort()
+
     @property
     def peername(self) -> Any:
         """The peer's address as the socket gives it."""

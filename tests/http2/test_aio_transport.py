@@ -279,7 +279,12 @@ def test_a_stream_of_replies_that_nobody_reads_stops_our_reading(
             assert transport is not None
             reading_stopped = asyncio.Event()
             pause_reading = transport.pause_reading
-            monkeypatch.setattr(transport, "pause_reading", lambda: (pause_reading(), reading_stopped.set()))
+
+            def pause() -> None:
+                pause_reading()
+                reading_stopped.set()
+
+            monkeypatch.setattr(transport, "pause_reading", pause)
             writer.write(build_frame(PING, 0, 0, bytes(8)) * pings)
             await reading_stopped.wait()
             assert not transport.is_reading()
