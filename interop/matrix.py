@@ -36,7 +36,7 @@ from interop.peers import certificate, grpc_go, grpcio, plait
 from interop.peers.certificate import Certificate
 from interop.peers.http_tools import HTTP_TOOLS, TRANSFER_TIMEOUT_S, HttpTool
 from interop.peers.peer import BuildFailed, Commands, Missing
-from interop.peers.process import Finished, Server, StartFailed, run, serving
+from interop.peers.process import Finished, Server, StartFailed, last_lines, run, serving
 
 CASES: Final = ("helloworld",)
 PLAIT: Final = "plait"
@@ -193,7 +193,7 @@ def run_scenario(scenario: Scenario, place: Workplace) -> Report:
     except Missing as missing:
         return report(Result.MISSING, time.monotonic() - begin_s, problem=str(missing))
     except BuildFailed as failure:
-        return report(Result.FAIL, time.monotonic() - begin_s, problem=str(failure), log=failure.output)
+        return report(Result.FAIL, time.monotonic() - begin_s, problem=str(failure), log=last_lines(failure.output))
     except StartFailed as failure:
         return report(Result.FAIL, time.monotonic() - begin_s, problem=f"the server {failure}", log=failure.stderr)
     except ScenarioFailed as failure:

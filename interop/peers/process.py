@@ -155,11 +155,11 @@ def run(command: Sequence[str], *, timeout_s: float, stdout: IO[bytes] | None = 
         )
     except subprocess.TimeoutExpired as expired:
         late = f"was still running after {timeout_s:g} s"
-        return Finished(-signal.SIGKILL, _text(expired.output), _short(_text(expired.stderr)), late)
+        return Finished(-signal.SIGKILL, _text(expired.output), last_lines(_text(expired.stderr)), late)
     except OSError as error:
         return Finished(127, "", "", f"cannot start {command[0]}: {error.strerror}")
     problem = f"ended by {_how(done.returncode)}" if done.returncode < 0 else None
-    return Finished(done.returncode, _text(done.stdout), _short(_text(done.stderr)), problem)
+    return Finished(done.returncode, _text(done.stdout), last_lines(_text(done.stderr)), problem)
 
 
 def _text(octets: bytes | None) -> str:
@@ -168,10 +168,10 @@ def _text(octets: bytes | None) -> str:
 
 def _tail(file: IO[bytes]) -> str:
     file.seek(0)
-    return _short(_text(file.read()))
+    return last_lines(_text(file.read()))
 
 
-def _short(text: str) -> str:
+def last_lines(text: str) -> str:
     """The last lines of the text, as many as fit a report."""
     return "\n".join(text.rstrip().splitlines()[-STDERR_LINES_MAX:])
 

@@ -172,9 +172,9 @@ func choose(name string) ([]check, error) {
 	if name == "" {
 		return checks, nil
 	}
-	for _, check := range checks {
-		if check.name == name {
-			return []check{check}, nil
+	for _, each := range checks {
+		if each.name == name {
+			return []check{each}, nil
 		}
 	}
 	return nil, fmt.Errorf("no check is named %q", name)
