@@ -32,7 +32,7 @@ from hpack_codec.representations import (
     Representation,
 )
 from hpack_codec.static_table import STATIC_ENTRIES, STATIC_INDEX_OF_FIELD, STATIC_INDEX_OF_NAME
-from hpack_codec.strings import encode_string
+from hpack_codec.strings import encode_name, encode_string
 
 NEVER_INDEXED_NAMES = frozenset((b"authorization", b"proxy-authorization", b"set-cookie"))
 """Fields that carry credentials by definition (RFC 7541 §7.1.3)."""
@@ -197,7 +197,7 @@ class Encoder:
             index = 0 if number is None else STATIC_ENTRIES + table.inserted - number
         start = encode_integer(index, representation.prefix_bits, representation.pattern)
         if index == 0:
-            start += encode_string(name)
+            start += encode_name(name)
         if representation is INCREMENTAL:
             table.insert(field)
         return start + encode_string(value)

@@ -104,14 +104,21 @@ def _check_length(octets: bytes, bytes_max: int, offset: int) -> None:
             raise HpackError(f"Huffman string decodes to more than {bytes_max} bytes", rule=_RULE, offset=offset)
 
 
-def huffman_encode(octets: bytes) -> bytes:
-    """`octets` in the code of Appendix B, padded to whole octets with the beginning of EOS.
+def huffman_bits(octets: bytes) -> str:
+    """The codes of `octets`, one after the other, as text of "0" and "1".
 
-    The bits are gathered as text and converted once: measured 1.1 times as fast as shifting an integer for ten
-    octets, 1.8 times for fifty, 3.8 times for two hundred.
+    Gathered as text and converted once: measured 1.1 times as fast as shifting an integer for ten octets, 1.8 times
+    for fifty, 3.8 times for two hundred.
     """
-    if not octets:
-        return b""
-    bits = "".join([CODES[octet] for octet in octets])
-    length = (len(bits) + 7) >> 3
+    return "".join([CODES[octet] for octet in octets])
+
+
+def huffman_octets(bits: str, length: int) -> bytes:
+    """Bits as `length` octets, the last one filled with the beginning of EOS."""
     return int(bits + _PADDING[len(bits) & 7], 2).to_bytes(length, "big")
+
+
+def huffman_encode(octets: bytes) -> bytes:
+    """`octets` in the code of Appendix B, padded to whole octets with the beginning of EOS."""
+    bits = huffman_bits(octets)
+    return huffman_octets(bits, (len(bits) + 7) >> 3) if bits else b""

@@ -3,8 +3,10 @@
 The length is compared with what is left of the block and with the reader's limit before anything is copied.
 """
 
+from functools import lru_cache
+
 from hpack_codec.errors import HpackError
-from hpack_codec.huffman import huffman_decode, huffman_encode
+from hpack_codec.huffman import huffman_bits, huffman_decode, huffman_octets
 from hpack_codec.integers import decode_integer, encode_integer
 
 _RULE = "RFC 7541 §5.2"
@@ -37,7 +39,12 @@ def decode_string(block: bytes, offset: int, bytes_max: int) -> tuple[bytes, int
 
 def encode_string(octets: bytes) -> bytes:
     """`octets` as a string literal, Huffman-coded when that is shorter."""
-    coded = huffman_encode(octets)
-    if len(coded) < len(octets):
-        return encode_integer(len(coded), 7, _HUFFMAN) + coded
+    bits = huffman_bits(octets)
+    length = (len(bits) + 7) >> 3
+    if length < len(octets):
+        return encode_integer(length, 7, _HUFFMAN) + huffman_octets(bits, length)
     return encode_integer(len(octets), 7) + octets
+
+
+encode_name = lru_cache(maxsize=256)(encode_string)
+"""As `encode_string`, remembered: a program writes few names and many values, and a name is no secret."""
