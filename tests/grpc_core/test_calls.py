@@ -1,0 +1,546 @@
+"""Calls as state machines, on two sessions joined in memory: what each side may say, and whose credit is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grpc_core.calls import SEND_QUEUE_BYTES_MAX, Inbox
+from grpc_core.session import Limits, ServerSession
+from grpc_core.status import StatusCode
+from grpc_core.wire import MessageError, frame_message
+from hpack_codec import Field
+from http2 import DataReceived, ErrorCode
+from http2.config import Config
+from tests.grpc_core.support import OK_TRAILERS, REQUEST, RESPONSE, message
+from tests.grpc_core.support_sessions import Sessions
+from tests.support.peer import Peer, headers, rst_stream
+from tests.support.strategies import chunked, cut_lists
+
+WINDOW = 65_535
+
+
+# -- a whole call ------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_from_its_request_to_its_status() -> None:
+    pair = Sessions()
+    call, served, log = pair.open(((b"x-a", b"1"),))
+    assert served.request.path == "/test.Service/Echo"
+    assert served.request.metadata == (("user-agent", "test/1"), ("x-a", "1"))
+    call.send_message(b"question", end=True)
+    pair.exchange()
+    assert pair.server_log.seen == ["message"], "told once for the message and its end"
+    assert (served.inbox.take(), served.inbox.is_over) == (b"question", True)
+    served.send_initial_metadata(((b"x-i", b"2"),))
+    served.send_initial_metadata(((b"x-i", b"3"),))
+    pair.exchange()
+    assert call.initial_metadata == (("x-i", "2"),), "only the first time counts"
+    served.send_message(b"answer")
+    served.finish(StatusCode.OK, fields=((b"x-t", b"4"),))
+    pair.exchange()
+    assert log.seen == ["headers", "message", "finished"]
+    assert (call.code, call.details, call.trailing_metadata) == (StatusCode.OK, "", (("x-t", "4"),))
+    assert call.inbox.take() == b"answer"
+    assert served.is_over
+    assert not served.is_cancelled
+    assert not pair.client_session.calls
+    assert not pair.server_session.calls
+    pair.exchange()
+    pair.check_nothing_left()
+
+
+def test_streams_of_messages_are_the_same_machine() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    for index in range(3):
+        call.send_message(b"question %d" % index)
+        pair.exchange()
+        assert served.inbox.take() == b"question %d" % index
+        served.send_message(b"answer %d" % index)
+        pair.exchange()
+        assert call.inbox.take() == b"answer %d" % index
+    call.half_close()
+    call.half_close()
+    call.send_message(b"too late")
+    pair.exchange()
+    assert served.inbox.is_over
+    assert served.inbox.take() is None, "what is sent after the end is nothing"
+    served.finish(StatusCode.OK)
+    pair.exchange()
+    assert call.code is StatusCode.OK
+    pair.check_nothing_left()
+
+
+def test_w082_a_status_before_anything_else_is_trailers_only() -> None:
+    peer = Peer.of_server(Config(check_path=False))
+    session = ServerSession(peer.connection, lambda call: call.finish(StatusCode.NOT_FOUND, "no"), Limits())
+    peer.sends(peer.headers(1, REQUEST, end_stream=True))
+    session.handle(peer.take_events())
+    fields = RESPONSE + ((b"grpc-status", b"5"), (b"grpc-message", b"no"))
+    peer.expects_only("one field block, and no reset: the request was over", headers(1, fields, end_stream=True))
+
+
+def test_a_trailers_only_answer_is_all_trailing_metadata() -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    call.half_close()
+    served.finish(StatusCode.ABORTED, "über", ((b"x-t", b"1"),))
+    pair.exchange()
+    assert (call.code, call.details) == (StatusCode.ABORTED, "über")
+    assert (call.initial_metadata, call.trailing_metadata) == ((), (("x-t", "1"),)), "W040"
+    assert log.seen == ["finished"]
+
+
+def test_w092_an_early_answer_asks_the_client_to_stop() -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    call.send_message(b"one")
+    served.finish(StatusCode.FAILED_PRECONDITION, "stop it")
+    assert served.is_over
+    pair.exchange()
+    assert (call.code, call.details) == (StatusCode.FAILED_PRECONDITION, "stop it"), "the trailers, not the RST_STREAM"
+    call.send_message(b"two")
+    call.half_close()
+    call.cancel(StatusCode.CANCELLED, "late")
+    pair.exchange()
+    assert log.seen == ["finished"]
+    assert call.code is StatusCode.FAILED_PRECONDITION
+    pair.check_nothing_left()
+
+
+def test_the_status_does_not_overtake_data_that_waits_for_the_window() -> None:
+    pair = Sessions(client_config=Config(stream_window_bytes=10))
+    call, served, _ = pair.open()
+    served.send_message(b"x" * 100)
+    served.finish(StatusCode.OK)
+    pair.exchange()
+    assert call.code is None, "10 octets have come, and no RST_STREAM"
+    call.inbox.is_wanted = True
+    call.inbox.take()
+    pair.exchange()
+    assert call.code is StatusCode.OK
+    assert call.inbox.take() == b"x" * 100
+    pair.exchange()
+    pair.check_nothing_left()
+
+
+def test_an_answer_before_the_request_has_left_resets_the_rest() -> None:
+    """The request waits for a window that the server will never open: nobody may wait for it for ever."""
+    pair = Sessions(server_config=Config(stream_window_bytes=10))
+    call, served, _ = pair.open()
+    call.send_message(b"x" * 1000, end=True)
+    pair.exchange()
+    # A server that says nothing after its trailers, unlike ours.
+    pair.server.send_headers(served.stream_id, RESPONSE + ((b"grpc-status", b"5"),), True)
+    pair.exchange()
+    assert call.code is StatusCode.NOT_FOUND
+    assert pair.client.streams.are_done(), "the stream was reset"
+
+
+def test_the_send_queue_tells_when_there_is_room() -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    assert call.can_send
+    assert served.can_send
+    size = WINDOW + SEND_QUEUE_BYTES_MAX
+    call.send_message(bytes(size))
+    served.send_message(bytes(size))
+    pair.exchange()
+    assert not call.can_send, "what the window does not take is queued"
+    assert not served.can_send
+    for inbox in (served.inbox, call.inbox):
+        inbox.take()
+    pair.exchange()
+    assert call.can_send
+    assert served.can_send
+    assert "writable" in log.seen
+    assert "writable" in pair.server_log.seen
+
+
+# -- sizes -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_over_the_senders_limit_is_not_sent() -> None:
+    pair = Sessions(client_limits=Limits(send_bytes_max=3), server_limits=Limits(send_bytes_max=4))
+    call, served, _ = pair.open()
+    with pytest.raises(MessageError, match=r"Sent message larger than max \(4 vs\. 3\)"):
+        call.send_message(b"1234", end=True)
+    with pytest.raises(MessageError, match=r"Sent message larger than max \(5 vs\. 4\)"):
+        served.send_message(b"12345")
+    call.send_message(b"123", end=True)
+    pair.exchange()
+    assert served.inbox.take() == b"123", "and nothing has changed"
+
+
+def test_w057_a_request_over_the_limit_ends_the_call_at_its_prefix() -> None:
+    pair = Sessions(server_limits=Limits(receive_bytes_max=10))
+    call, served, _ = pair.open()
+    call.send_message(bytes(100_000), end=True)
+    pair.exchange()
+    assert (call.code, call.details) == (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "Received message larger than max (100000 vs. 10)",
+    )
+    assert served.is_cancelled
+    assert served.cancel_reason == call.details
+    assert pair.server_log.seen == ["finished"]
+    pair.check_nothing_left()
+
+
+def test_w057_a_response_over_the_limit_ends_the_call_with_a_reset() -> None:
+    pair = Sessions(client_limits=Limits(receive_bytes_max=10))
+    call, served, _ = pair.open()
+    call.half_close()
+    served.send_message(bytes(11))
+    pair.exchange()
+    assert (call.code, call.details) == (StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (11 vs. 10)")
+    assert served.is_cancelled
+    assert served.cancel_reason == "the client reset the stream: CANCEL"
+    pair.check_nothing_left()
+
+
+@pytest.mark.parametrize("limit", [100, 250, 300])
+def test_metadata_over_the_clients_limit_ends_the_call_with_a_status_if_there_is_room(limit: int) -> None:
+    pair = Sessions(client_config=Config(field_list_bytes_max=limit))
+    call, served, _ = pair.open()
+    call.half_close()
+    with pytest.raises(MessageError, match="initial metadata: a field list of") as caught:
+        served.send_initial_metadata(((b"x-i", b"v" * 300),))
+    assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
+    served.finish(StatusCode.OK, fields=((b"x-t", b"v" * 300),))
+    pair.exchange()
+    assert call.code is StatusCode.RESOURCE_EXHAUSTED, "by trailers, or by RST_STREAM (ENHANCE_YOUR_CALM)"
+    assert served.is_over
+    pair.check_nothing_left()
+
+
+def test_trailers_over_the_clients_limit_after_the_headers() -> None:
+    pair = Sessions(client_config=Config(field_list_bytes_max=300))
+    call, served, _ = pair.open()
+    call.half_close()
+    served.send_initial_metadata()
+    served.finish(StatusCode.OK, fields=((b"x-t", b"v" * 300),))
+    pair.exchange()
+    assert call.code is StatusCode.RESOURCE_EXHAUSTED
+    assert "status and trailing metadata: a field list of" in call.details
+    pair.check_nothing_left()
+
+
+# -- the client's faults -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "details"),
+    [
+        (message(b"x", flag=2), StatusCode.INTERNAL, "Received a message with the compressed flag 2; it is 0 or 1"),
+        (message(b"x", flag=1), StatusCode.INTERNAL, "Compression bit set but no encoding configured"),
+        (
+            b"\0\0\0\0\x09abc",
+            StatusCode.INTERNAL,
+            "the stream ended inside a message: 8 octets have come, 14 are needed",
+        ),
+    ],
+)
+def test_content_that_is_no_messages_ends_the_call(content: bytes, code: StatusCode, details: str) -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    pair.client.send_data(call.stream_id, content, True)
+    pair.exchange()
+    assert (call.code, call.details) == (code, details)
+    assert served.is_cancelled
+    assert pair.server_log.seen == ["finished"]
+    served.fail(StatusCode.UNKNOWN, "again")
+    assert pair.server_log.seen == ["finished"], "a call fails once"
+
+
+def test_a_call_without_observer_fails_quietly() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    served.observer = None
+    pair.client.send_data(call.stream_id, message(b"x"))
+    pair.client.send_data(call.stream_id, message(b"x", flag=2))
+    pair.exchange()
+    assert call.code is StatusCode.INTERNAL
+    served.on_cancelled("again")
+    call, served, _ = pair.open()
+    served.observer = None
+    call.cancel(StatusCode.CANCELLED, "")
+    pair.exchange()
+    assert served.is_cancelled
+
+
+def test_request_trailers_end_the_messages() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    pair.client.send_data(call.stream_id, message(b"x"))
+    pair.client.send_headers(call.stream_id, ((b"x-t", b"1"),), True)
+    pair.exchange()
+    assert (served.inbox.take(), served.inbox.is_over) == (b"x", True)
+    served.finish(StatusCode.OK)
+    pair.exchange()
+    assert call.code is StatusCode.OK
+    pair.check_nothing_left()
+
+
+def test_data_that_comes_after_the_status_is_credited_back() -> None:
+    """By more than the connection's window, so that lost credit would stop it."""
+    pair = Sessions(server_config=Config(connection_window_bytes=WINDOW))
+    for _ in range(4):
+        call, served, _ = pair.open()
+        call.send_message(bytes(50_000))
+        pair.pump()  # on the wire before the status is
+        served.finish(StatusCode.OK)
+        pair.exchange()
+        assert call.code is StatusCode.OK
+    assert pair.server.receive_window.held == 0
+    call, served, _ = pair.open()
+    call.send_message(b"x", end=True)
+    pair.exchange()
+    assert served.inbox.take() == b"x"
+
+
+# -- the server's faults -----------------------------------------------------------------------------------------------
+
+
+def client_and_peer() -> tuple[Sessions, Peer]:
+    peer = Peer.of_client()
+    pair = Sessions()
+    pair.client_session.connection = peer.connection
+    return pair, peer
+
+
+def trailers(peer: Peer, *fields: Field) -> bytes:
+    return peer.headers(1, fields, end_stream=True)
+
+
+ANSWERS: list[tuple[Callable[[Peer], list[bytes]], StatusCode, str]] = [
+    (
+        lambda p: [p.data(1, message(b"x"), end_stream=True)],
+        StatusCode.UNKNOWN,
+        "ended without trailers: no grpc-status",
+    ),
+    (lambda p: [p.data(1, b"\0\0"), trailers(p, *OK_TRAILERS)], StatusCode.INTERNAL, "ended inside a message"),
+    (lambda p: [p.data(1, b"\0\0"), trailers(p, (b"grpc-status", b"5"))], StatusCode.NOT_FOUND, ""),
+    (lambda p: [p.data(1, b"\0\0", end_stream=True)], StatusCode.INTERNAL, "ended inside a message"),
+    (lambda p: [p.data(1, message(b"x", flag=2))], StatusCode.INTERNAL, "compressed flag 2"),
+    (lambda p: [p.headers(1, RESPONSE)], StatusCode.INTERNAL, "the server's answer breaks HTTP/2: malformed message"),
+    (lambda p: [trailers(p, (b"x-t", b"v"))], StatusCode.UNKNOWN, "ended without grpc-status"),
+]
+
+
+@pytest.mark.parametrize(("frames", "code", "details"), ANSWERS)
+def test_an_answer_that_is_no_grpc_ends_the_call(
+    frames: Callable[[Peer], list[bytes]], code: StatusCode, details: str
+) -> None:
+    pair, peer = client_and_peer()
+    call, log = pair.start()
+    call.half_close()
+    peer.skip()
+    peer.sends(peer.headers(1, RESPONSE), *frames(peer))
+    pair.client_session.handle(peer.take_events())
+    assert call.code is code
+    assert details in call.details
+    assert log.seen == ["headers", "finished"]
+    assert not pair.client_session.calls
+
+
+def test_a_response_that_is_not_grpc_is_not_waited_for() -> None:
+    pair, peer = client_and_peer()
+    call, log = pair.start()
+    call.half_close()
+    peer.skip()
+    peer.sends(peer.headers(1, ((b":status", b"200"), (b"content-type", b"text/html"))))
+    pair.client_session.handle(peer.take_events())
+    peer.expects_only("nobody reads its content", rst_stream(1, ErrorCode.CANCEL))
+    assert call.code is StatusCode.UNKNOWN
+    assert "content-type b'text/html'" in call.details
+    assert log.seen == ["finished"]
+    peer.sends(peer.data(1, b"<html>"))
+    pair.client_session.handle(peer.take_events())
+    assert peer.connection.receive_window.held == 0
+
+
+RESETS = {
+    ErrorCode.NO_ERROR: StatusCode.INTERNAL,
+    ErrorCode.PROTOCOL_ERROR: StatusCode.INTERNAL,
+    ErrorCode.INTERNAL_ERROR: StatusCode.INTERNAL,
+    ErrorCode.FLOW_CONTROL_ERROR: StatusCode.INTERNAL,
+    ErrorCode.SETTINGS_TIMEOUT: StatusCode.INTERNAL,
+    ErrorCode.STREAM_CLOSED: StatusCode.INTERNAL,
+    ErrorCode.FRAME_SIZE_ERROR: StatusCode.INTERNAL,
+    ErrorCode.REFUSED_STREAM: StatusCode.UNAVAILABLE,
+    ErrorCode.CANCEL: StatusCode.CANCELLED,
+    ErrorCode.COMPRESSION_ERROR: StatusCode.INTERNAL,
+    ErrorCode.CONNECT_ERROR: StatusCode.INTERNAL,
+    ErrorCode.ENHANCE_YOUR_CALM: StatusCode.RESOURCE_EXHAUSTED,
+    ErrorCode.INADEQUATE_SECURITY: StatusCode.PERMISSION_DENIED,
+    ErrorCode.HTTP_1_1_REQUIRED: StatusCode.INTERNAL,
+}
+
+
+@pytest.mark.parametrize("error_code", RESETS)
+def test_a8_the_status_of_a_call_that_was_reset(error_code: ErrorCode) -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    served.reset(error_code)
+    assert served.is_over
+    served.reset(error_code)
+    pair.exchange()
+    assert call.code is RESETS[error_code]
+    assert call.details == f"Received RST_STREAM with error code {error_code.name}"
+    assert call.is_unprocessed == (error_code == ErrorCode.REFUSED_STREAM)
+    assert log.seen == ["finished"]
+    pair.check_nothing_left()
+
+
+def test_w101_cancelling_tells_the_server() -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    call.cancel(StatusCode.CANCELLED, "enough")
+    call.cancel(StatusCode.UNKNOWN, "again")
+    assert (call.code, call.details, log.seen) == (StatusCode.CANCELLED, "enough", ["finished"])
+    pair.exchange()
+    assert served.is_cancelled
+    assert served.cancel_reason == "the client reset the stream: CANCEL"
+    assert pair.server_log.seen == ["finished"]
+    served.send_initial_metadata()
+    served.send_message(b"x")
+    served.finish(StatusCode.OK)
+    served.reset(ErrorCode.CANCEL)
+    pair.exchange()
+    pair.check_nothing_left()
+
+
+# -- the inbox: whose credit is whose ----------------------------------------------------------------------------------
+
+
+def open_inbox(bytes_max: int = -1) -> tuple[Peer, Inbox]:
+    peer = Peer.of_server(Config(connection_window_bytes=1_000_000, stream_window_bytes=1_000_000))
+    peer.sends(peer.headers(1, REQUEST))
+    peer.take_events()
+    return peer, Inbox(peer.connection, 1, bytes_max)
+
+
+def put(peer: Peer, inbox: Inbox, content: bytes) -> bool:
+    complete = False
+    peer.sends(peer.data(1, content))
+    for event in peer.take_events():
+        assert isinstance(event, DataReceived)
+        complete = inbox.put(event.data) or complete
+    return complete
+
+
+def held(peer: Peer) -> int:
+    return peer.connection.receive_window.held
+
+
+def test_while_nobody_waits_all_is_held() -> None:
+    peer, inbox = open_inbox()
+    assert put(peer, inbox, frame_message(b"12345") + b"\0\0\0")
+    assert (held(peer), len(inbox)) == (13, 1)
+    assert inbox.take() == b"12345"
+    assert (held(peer), len(inbox)) == (3, 0), "the part of the next one stays held"
+    assert inbox.take() is None
+    assert inbox.is_wanted
+    assert held(peer) == 0, "who waits for a message lets its parts come"
+    assert not put(peer, inbox, b"\0\x05123")
+    assert held(peer) == 0
+    assert put(peer, inbox, b"45")
+    assert held(peer) == 2, "the message is whole: what comes now is held until it is taken"
+    assert inbox.take() == b"12345"
+    assert held(peer) == 0
+
+
+def test_what_nobody_will_take_is_given_back() -> None:
+    peer, inbox = open_inbox()
+    put(peer, inbox, frame_message(b"12345") * 3 + b"\0")
+    assert held(peer) == 31
+    inbox.discard()
+    assert (held(peer), len(inbox)) == (0, 0)
+
+
+def test_the_end_inside_a_message_is_an_error_and_the_end_all_the_same() -> None:
+    peer, inbox = open_inbox()
+    put(peer, inbox, b"\0\0")
+    with pytest.raises(MessageError):
+        inbox.end()
+    assert inbox.is_over
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), cut_lists, st.lists(st.booleans(), max_size=30))
+def test_held_is_what_is_queued_and_unless_wanted_what_is_partial(
+    payloads: list[bytes], cuts: list[int], takes: list[bool]
+) -> None:
+    """At most that; exactly that as long as no message was waited for, and nothing when one is and none is there."""
+    peer, inbox = open_inbox()
+    takes = takes[::-1]
+    sizes = [len(payload) + 5 for payload in payloads]
+    taken: list[bytes] = []
+    came = 0
+    was_wanted = False
+    for chunk in chunked(b"".join(map(frame_message, payloads)), cuts):
+        if chunk:
+            put(peer, inbox, chunk)
+        came += len(chunk)
+        if takes and takes.pop() and (got := inbox.take()) is not None:
+            taken.append(got)
+        was_wanted = was_wanted or inbox.is_wanted
+        queued = sum(sizes[len(taken) : len(taken) + len(inbox)])
+        partial = came - sum(sizes[: len(taken) + len(inbox)])
+        assert inbox.reader.partial_bytes == partial
+        assert held(peer) <= (queued if inbox.is_wanted else queued + partial)
+        if not was_wanted:
+            assert held(peer) == queued + partial
+        if inbox.is_wanted and not inbox:
+            assert held(peer) == 0
+    while (got := inbox.take()) is not None:
+        taken.append(got)
+    assert taken == payloads
+    assert held(peer) == 0
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_message_larger_than_the_window_arrives_only_while_it_is_wanted(wanted: bool) -> None:
+    pair = Sessions(server_config=Config(stream_window_bytes=1_000, connection_window_bytes=WINDOW))
+    pair.is_wanted = wanted
+    call, served, _ = pair.open()
+    call.send_message(bytes(10_000), end=True)
+    pair.exchange()
+    if wanted:
+        assert served.inbox.take() == bytes(10_000)
+    else:
+        assert (len(served.inbox), served.inbox.reader.partial_bytes) == (0, 1_000), "the sender stalls at the window"
+        assert pair.client.queued_bytes(call.stream_id) == 10_005 - 1_000
+        assert served.inbox.take() is None
+        pair.exchange()
+        assert served.inbox.take() == bytes(10_000)
+    served.finish(StatusCode.OK)
+    pair.exchange()
+    pair.check_nothing_left()
+
+
+def test_a_reader_that_does_not_consume_stalls_its_sender_in_both_directions() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    for _ in range(100):
+        call.send_message(bytes(10_000))
+        served.send_message(bytes(10_000))
+        pair.exchange()
+    for inbox, stream in (
+        (served.inbox, pair.server.streams.by_id[1]),
+        (call.inbox, pair.client.streams.by_id[1]),
+    ):
+        assert stream.receive_window.held <= WINDOW
+        assert len(inbox) * 10_005 + inbox.reader.partial_bytes == stream.receive_window.held
+    assert not call.can_send
+    assert not served.can_send
+    taken = 0
+    while taken < 100:
+        taken += served.inbox.take() is not None
+        call.inbox.take()
+        pair.exchange()
+    assert call.can_send

@@ -1,0 +1,166 @@
+"""Length-prefixed messages: W050 to W058 and W063 of the checklist, whole and in every chunking."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grpc_core.status import StatusCode
+from grpc_core.wire import (
+    PREFIX_BYTES,
+    RECEIVE_BYTES_MAX,
+    MessageError,
+    MessageReader,
+    check_sent_size,
+    frame_message,
+    too_large,
+)
+from tests.support.strategies import chunked, cut_lists
+
+
+def read(chunks: list[bytes], bytes_max: int = RECEIVE_BYTES_MAX) -> list[bytes]:
+    reader = MessageReader(bytes_max)
+    messages = [message for chunk in chunks for message, _ in reader.feed(chunk)]
+    reader.finish()
+    return messages
+
+
+def test_w050_the_layout_of_a_message() -> None:
+    assert frame_message(b"abc") == b"\0\0\0\0\x03abc"
+    assert frame_message(b"abc", True) == b"\x01\0\0\0\x03abc"
+    assert frame_message(b"") == bytes(5)
+
+
+@pytest.mark.parametrize("payload", [b"", b"x", b"0123456789"])
+def test_w051_a_message_may_be_cut_anywhere(payload: bytes) -> None:
+    wire = frame_message(payload) + frame_message(b"next")
+    for cut in range(len(wire) + 1):
+        assert read([wire[:cut], wire[cut:]]) == [payload, b"next"], f"cut at {cut}"
+    assert read([wire[i : i + 1] for i in range(len(wire))]) == [payload, b"next"], "octet by octet"
+
+
+def test_w051_one_frame_may_hold_many_messages() -> None:
+    payloads = [b"a" * n for n in (0, 1, 100, 0, 3)]
+    assert read([b"".join(map(frame_message, payloads))]) == payloads
+
+
+def test_w053_a_message_of_no_octets_is_a_message() -> None:
+    assert read([bytes(5)]) == [b""]
+    assert read([bytes(15)]) == [b"", b"", b""]
+    assert read([]) == []
+    assert read([b"", b""]) == [], "an empty DATA frame is nothing"
+
+
+def test_the_octets_that_each_message_took_are_told() -> None:
+    reader = MessageReader()
+    assert reader.feed(frame_message(b"abc") + frame_message(b"") + b"\0\0") == [(b"abc", 8), (b"", 5)]
+    assert reader.partial_bytes == 2
+    assert reader.feed(b"\0\0\x01") == []
+    assert reader.partial_bytes == 5
+    assert reader.feed(b"z") == [(b"z", 6)], "with those that came before"
+    assert reader.partial_bytes == 0
+
+
+@pytest.mark.parametrize("flag", [2, 3, 128, 255])
+def test_w052_a_flag_other_than_0_and_1_is_an_error(flag: int) -> None:
+    with pytest.raises(MessageError, match=f"compressed flag {flag}; it is 0 or 1") as caught:
+        MessageReader().feed(bytes([flag]) + bytes(4))
+    assert caught.value.code is StatusCode.INTERNAL
+
+
+def test_w063_a_compressed_message_needs_a_coding() -> None:
+    with pytest.raises(MessageError, match="Compression bit set but no encoding configured") as caught:
+        MessageReader().feed(frame_message(b"abc", True))
+    assert caught.value.code is StatusCode.INTERNAL
+
+
+def test_a_compressed_message_is_decompressed_with_the_limit() -> None:
+    seen = []
+
+    def decompress(data: bytes, bytes_max: int) -> bytes:
+        seen.append((data, bytes_max))
+        return data * 2
+
+    reader = MessageReader(100, decompress)
+    assert reader.feed(frame_message(b"ab", True) + frame_message(b"cd")) == [(b"abab", 7), (b"cd", 7)]
+    assert seen == [(b"ab", 100)], "W060: a message without the flag is never compressed"
+
+
+def test_w057_the_limit_is_judged_at_the_prefix() -> None:
+    reader = MessageReader(10)
+    assert reader.feed(b"\0\0\0\0") == []
+    with pytest.raises(MessageError) as caught:
+        reader.feed(b"\x0b")
+    assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
+    assert caught.value.details == "Received message larger than max (11 vs. 10)"
+    assert str(caught.value) == caught.value.details
+
+
+def test_w057_a_message_of_exactly_the_limit_is_taken() -> None:
+    assert read([frame_message(b"0123456789")], 10) == [b"0123456789"]
+    assert read([frame_message(b"")], 0) == [b""]
+    with pytest.raises(MessageError, match=r"\(1 vs\. 0\)"):
+        read([frame_message(b"x")], 0)
+
+
+def test_w057_the_default_limit_is_4_mib() -> None:
+    with pytest.raises(MessageError, match=r"larger than max \(5242880 vs\. 4194304\)"):
+        MessageReader().feed(b"\0" + (5_242_880).to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize("length", [2**31, 2**32 - 1])
+def test_w058_a_huge_length_does_not_overflow(length: int) -> None:
+    prefix = b"\0" + length.to_bytes(4, "big")
+    with pytest.raises(MessageError, match=f"{length} vs"):
+        MessageReader().feed(prefix)
+    unlimited = MessageReader(-1)
+    assert unlimited.feed(prefix + b"x") == [], "without a limit it is waited for"
+    assert unlimited.partial_bytes == 6
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_w055_the_end_inside_a_message_is_an_error(cut: int) -> None:
+    reader = MessageReader()
+    reader.feed(frame_message(b"abc")[:cut])
+    needed = 5 if cut < 5 else 8
+    with pytest.raises(MessageError, match=f"{cut} octets have come, {needed} are needed") as caught:
+        reader.finish()
+    assert caught.value.code is StatusCode.INTERNAL
+
+
+def test_the_limit_on_what_is_sent() -> None:
+    check_sent_size(10, -1)
+    check_sent_size(10, 10)
+    with pytest.raises(MessageError) as caught:
+        check_sent_size(11, 10)
+    assert (caught.value.code, caught.value.details) == (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "Sent message larger than max (11 vs. 10)",
+    )
+    assert too_large(11, 10).details == "Received message larger than max (11 vs. 10)"
+
+
+@given(st.lists(st.binary(max_size=50), max_size=10), cut_lists)
+def test_any_chunking_gives_the_same_messages(payloads: list[bytes], cuts: list[int]) -> None:
+    wire = b"".join(map(frame_message, payloads))
+    assert read(chunked(wire, cuts)) == payloads
+
+
+@given(st.binary(max_size=80), cut_lists, st.integers(0, 40))
+def test_any_octets_in_any_chunking_end_alike_in_bounded_memory(wire: bytes, cuts: list[int], bytes_max: int) -> None:
+    """Messages, or the one error that reading all at once gives; no more is kept than one message and its prefix."""
+
+    def outcome(chunks: list[bytes]) -> tuple[list[bytes], str]:
+        reader = MessageReader(bytes_max)
+        messages = []
+        try:
+            for chunk in chunks:
+                messages += [message for message, _ in reader.feed(chunk)]
+                assert reader.partial_bytes <= bytes_max + PREFIX_BYTES
+            reader.finish()
+        except MessageError as error:
+            return [], str(error)
+        return messages, ""
+
+    assert outcome(chunked(wire, cuts)) == outcome([wire])
