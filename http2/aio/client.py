@@ -418,6 +418,8 @@ async def _open(
     termination = protocol.connection.termination
     if termination is None or protocol.connection.peer.received:
         return protocol
+    protocol.kill()
+    await protocol.closed
     if "ALPN" in termination.reason:
         raise TLSError(f"{address} does not offer HTTP/2: {termination.reason}")
     seen = protocol.first_octets

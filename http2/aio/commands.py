@@ -46,6 +46,9 @@ def _print_frame(line: str) -> None:
 
 async def run_server(arguments: Namespace) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends it at once."""
+    if arguments.tls_key is not None and arguments.tls_cert is None:
+        complain("serve", "--tls-key needs --tls-cert")
+        return USAGE
     where = f"{arguments.host}:{arguments.port}"
     try:
         site = Site(_directory(arguments.root))
@@ -146,6 +149,7 @@ class _Exchange:
             output.write(b"HTTP/2 %d\n" % response.status + _lines(response.headers) + b"\n")
         async for chunk in response:
             output.write(chunk)
+            output.flush()  # what drips should be seen to drip
         if self._include and response.trailers:
             output.write(b"\n" + _lines(response.trailers))
         output.flush()

@@ -35,18 +35,22 @@ class Site:
         self._root = root.resolve(strict=True) if root is not None else None
 
     async def __call__(self, request: Request) -> None:
-        first, _, rest = request.path.partition("?")[0].removeprefix("/").partition("/")
+        path = request.path.partition("?")[0]
+        first, _, rest = path.removeprefix("/").partition("/")
         route = _ROUTES.get(first) if (first == "echo") != bool(rest) else None
         if route is not None:
             await route(request, rest)
         elif not await _is_read_only(request):
             return
-        elif self._root is not None and not (first == "" and not (self._root / INDEX).exists()):
-            await send_file(request, self._root)
-        elif first == "":
+        elif path == "/" and not await self._has_index():
             await request.respond(200, [("content-type", "text/html")], INDEX_PAGE)
+        elif self._root is not None:
+            await send_file(request, self._root)
         else:
             await request.respond(404)
+
+    async def _has_index(self) -> bool:
+        return self._root is not None and await asyncio.to_thread((self._root / INDEX).exists)
 
 
 async def _is_read_only(request: Request) -> bool:
