@@ -124,13 +124,11 @@ def _ended_badly(process: subprocess.Popen[bytes]) -> str | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process if it has not ended yet, and takes its exit status. An interruption ends it the hard way."""
-    if process.returncode is not None:
-        return
+    """Ends the process, takes its exit status, closes its pipes. When it is interrupted itself, it ends it at once."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.terminate()  # Does nothing to a process that has ended: its id is kept until it is waited for.
+        process.terminate()  # Popen sends no signal to a process whose exit status it has taken.
         process.stdin.close()
         process.wait(END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
