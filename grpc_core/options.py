@@ -23,6 +23,10 @@ _CONFIG = Config(
     connection_window_bytes=4_194_304,
     # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
     field_list_bytes_max=16_384,
+    # Cancelling is ordinary in gRPC (deadlines, hedging): a whole connection's calls at once, several times a second.
+    # What a cancelled call may cost is bounded by `aio.server`, which counts handlers until they end.
+    resets_max=2_000,
+    resets_per_s=500.0,
     # A malformed path is answered with UNIMPLEMENTED, by us.
     check_path=False,
 )

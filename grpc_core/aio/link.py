@@ -13,6 +13,7 @@ connection that got GOAWAY is left to finish the calls it has; new calls make a 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import ssl
 
@@ -166,7 +167,7 @@ class Link:
                 address.port,
                 ssl=self._tls,
                 server_hostname=hostname,
-                happy_eyeballs_delay=0.25,
+                happy_eyeballs_delay=None if _is_literal(address.host) else 0.25,
             )
         self._protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
@@ -195,6 +196,15 @@ class Link:
         for future in waiters:
             if not future.done():
                 future.set_result(None)
+
+
+def _is_literal(host: str) -> bool:
+    """Whether a host is an address, so that there is no second one to race it against."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _grpcio_address(address: Address) -> str:
