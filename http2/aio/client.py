@@ -407,7 +407,9 @@ async def _open(
     except tls.SSLCertVerificationError as error:
         raise TLSError(f"the certificate of {address} is not accepted: {error.verify_message}")
     except tls.SSLError as error:
-        raise TLSError(f"the TLS handshake with {address} failed: {error.reason or error}; is it a TLS port?")
+        raise TLSError(
+            f"the TLS handshake with {address} failed: {getattr(error, 'reason', None) or error}; is it a TLS port?"
+        )
     except OSError as error:
         raise ConnectError(f"cannot connect to {address}: {error.strerror or error}")
     try:
@@ -444,7 +446,9 @@ async def _open_transport(
             raise
         except OSError as error:
             if isinstance(error, (ConnectionResetError, ConnectionAbortedError)) and ssl is not None:
-                raise tls.SSLError(str(error))  # somebody accepted, and left in the handshake
+                raise tls.SSLError(
+                    str(error) or "the connection was closed"
+                )  # somebody accepted, and left in the handshake
             reason = os.strerror(error.errno) if error.errno else str(error)
             failures.append(f"{reason} ({address[0]})")
         else:

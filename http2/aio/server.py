@@ -138,10 +138,6 @@ class Request(HttpStream):
         if not ends:
             await self.send_data(body, end_stream=True)
 
-    def reset(self, error_code: int = ErrorCode.CANCEL) -> None:
-        """End the stream now with RST_STREAM. The handler runs on, but can neither read nor send any more."""
-        super().reset(error_code)
-
     def _send_head(self, status: int, headers: Fields, end_stream: bool) -> None:
         if self._error is not None:
             raise self._error
@@ -211,6 +207,12 @@ class _ServerProtocol(StreamsProtocol[Request]):
         self.connection.shut_down()
         self.schedule_flush()
 
+    def cut_off(self, reason: str) -> None:
+        """End the connection, and the handlers that are still busy."""
+        self.abort(ErrorCode.NO_ERROR, reason)
+        for task in self._handlers:
+            task.cancel()
+
     def _finish_when_idle(self) -> None:
         if self.closed.done() and not self._handlers and not self.finished.done():
             self.finished.set_result(None)
@@ -247,11 +249,12 @@ class _ServerProtocol(StreamsProtocol[Request]):
             self._lose(stream, StreamClosedError(f"the connection ended: {event}"))
 
     def _lose(self, stream: Request, error: StreamClosedError) -> None:
-        """The stream is gone: nobody waits for its handler any more."""
+        """The stream is gone. Nobody waits for its handler any more, unless that has answered and is tidying up."""
         self._unread.discard(stream.stream_id)
         stream._fail(error)
-        assert stream._task is not None
-        stream._task.cancel()
+        if not stream._sent_all:
+            assert stream._task is not None
+            stream._task.cancel()
 
     # -- handlers ------------------------------------------------------------------------------------------------------
 
@@ -330,7 +333,7 @@ class Server:
             protocol.shut_down()
         await self._all_closed(grace_s)
         for protocol in list(self._connections):
-            protocol.abort(ErrorCode.NO_ERROR, "the server is closing and the time for open streams is over")
+            protocol.cut_off("the server is closing and the time for open streams is over")
         if not await self._all_closed(self.timeouts.linger_s):
             for protocol in list(self._connections):
                 protocol.kill()

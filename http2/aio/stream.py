@@ -212,9 +212,7 @@ class StreamsProtocol(ConnectionProtocol, Generic[S]):
     def _on_data(self, event: DataReceived) -> None:
         stream = self.streams.get(event.stream_id)
         if stream is None:
-            # The stream was given up here while this was on its way up: its credit still goes back.
-            self.connection.consume(event.stream_id, len(event.data))
-            return
+            return  # it was reset here while this event was on its way up; the reset has given the credit back
         stream._data_received(event.data, event.end_stream)
         if event.end_stream:
             self.content_ended(stream)

@@ -330,6 +330,19 @@ def test_tls_to_a_plaintext_server() -> None:
     run(main())
 
 
+def test_a_server_that_leaves_in_the_tls_handshake() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1)
+        writer.transport.abort()
+
+    async def main() -> None:
+        async with foreign_server(script) as port:
+            with pytest.raises(TLSError, match=f"TLS handshake with 127.0.0.1:{port} failed"):
+                await connect(f"https://127.0.0.1:{port}")
+
+    run(main())
+
+
 def test_plaintext_to_a_tls_server(tls_files: TlsFiles) -> None:
     async def main() -> None:
         async with await serve(hello, ssl=server_ssl_context(tls_files.cert, tls_files.key)) as server:

@@ -11,9 +11,10 @@ import pytest
 
 from hpack_codec import Encoder
 from http2 import Config, ErrorCode, StreamClosedError, UsageError
-from http2.aio import ConnectionLost, Request, StreamResetError, TruncatedBody, connect, serve
+from http2.aio import ConnectionLost, Request, StreamResetError, Timeouts, TruncatedBody, connect, serve
 from http2.frames import (
     DATA,
+    GOAWAY,
     HEADERS,
     PREFACE,
     RST_STREAM,
@@ -22,6 +23,7 @@ from http2.frames import (
     build_frame,
     build_rst_stream,
     build_settings,
+    parse_goaway,
     parse_rst_stream,
 )
 from tests.support.aio import hello, joined, next_frame, run, still_serves
@@ -435,6 +437,45 @@ def test_resets_do_not_make_room_for_more_handlers() -> None:
     run(main())
 
 
+def test_a_refused_request_with_content_costs_no_credit() -> None:
+    """Head and content come in one read: the content is already an event when the stream is refused."""
+
+    async def main() -> None:
+        async with await serve(hello, config=Config(concurrent_streams_max=0)) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            content = build_frame(DATA, 0, 1, bytes(10_000))
+            writer.write(HANDSHAKE + build_frame(HEADERS, 4, 1, Encoder().encode(POST)) + content)
+            _, stream_id, payload = await next_frame(reader, RST_STREAM)
+            assert (stream_id, parse_rst_stream(payload)) == (1, ErrorCode.REFUSED_STREAM)
+            (protocol,) = server._connections
+            window = protocol.connection.receive_window
+            assert (window.held, window.available + window.unsent) == (0, window.limit)
+            writer.close()
+            await writer.wait_closed()
+
+    run(main())
+
+
+def test_a_handler_that_has_answered_may_tidy_up_after_the_client_has_gone() -> None:
+    async def main() -> None:
+        gone, tidy = asyncio.Event(), asyncio.Event()
+
+        async def handler(request: Request) -> None:
+            await hello(request)
+            await gone.wait()
+            tidy.set()
+
+        async with await serve(handler) as server:
+            async with await connect("127.0.0.1", server.port) as client:
+                await still_serves(client)
+            (protocol,) = server._connections
+            await protocol.closed
+            gone.set()
+            await tidy.wait()
+
+    run(main())
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
@@ -492,6 +533,62 @@ def test_close_ends_what_does_not_finish_in_time() -> None:
             assert cancelled
             with pytest.raises(TruncatedBody, match="the time for open streams is over"):
                 await response.read()
+
+    run(main())
+
+
+def test_close_does_not_wait_for_a_client_that_does_not_read() -> None:
+    window = 1 << 30
+
+    async def endless(request: Request) -> None:
+        request.send_headers(200)
+        while True:
+            await request.send_data(bytes(65_536))
+
+    async def main() -> None:
+        server = await serve(endless, timeouts=Timeouts(linger_s=0.05))
+        config = Config(stream_window_bytes=window, connection_window_bytes=window)
+        client = await connect("127.0.0.1", server.port, config=config)
+        response = await client.request("GET", "/")
+        assert client._protocol.transport is not None
+        client._protocol.transport.pause_reading()
+        await server.close(grace_s=0)
+        assert server.connection_count == 0
+        client._protocol.kill()
+        with pytest.raises(TruncatedBody):
+            await response.read()
+
+    run(main())
+
+
+def test_close_cancels_handlers_that_tidy_up_for_ever() -> None:
+    async def main() -> None:
+        async def handler(request: Request) -> None:
+            await hello(request)
+            await asyncio.Event().wait()
+
+        server = await serve(handler)
+        async with await connect("127.0.0.1", server.port) as client:
+            await still_serves(client)
+            await server.close(grace_s=0)
+        assert server.connection_count == 0
+
+    run(main())
+
+
+def test_a_connection_that_is_made_while_the_server_closes_is_sent_away() -> None:
+    async def main() -> None:
+        server = await serve(hello)
+        protocol = server._new_protocol()
+        await server.close()
+        ours, theirs = socket.socketpair()
+        await asyncio.get_running_loop().create_connection(lambda: protocol, sock=ours)
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        _, _, payload = await next_frame(reader, GOAWAY)
+        assert parse_goaway(payload)[1] == ErrorCode.NO_ERROR
+        writer.close()
+        await writer.wait_closed()
+        await protocol.finished
 
     run(main())
 

@@ -230,3 +230,24 @@ def test_a_stream_that_was_reset_here_can_neither_be_read_nor_sent_on() -> None:
             assert told == ["stream 1 was reset here"] * 3
 
     run(main())
+
+
+def test_who_waits_for_room_is_told_that_the_stream_has_gone() -> None:
+    async def main() -> None:
+        told: list[str] = []
+
+        async def handler(request: Request) -> None:
+            request.send_headers(200)
+            sending = asyncio.create_task(request.send_data(bytes(1 << 20)))
+            await asyncio.sleep(0)
+            request.reset()
+            with pytest.raises(StreamClosedError) as caught:
+                await sending
+            told.append(str(caught.value))
+
+        async with joined(handler) as (_, client):
+            with pytest.raises(OSError, match="reset stream 1 with CANCEL"):
+                await (await client.request("GET", "/")).read()
+            assert told == ["stream 1 was reset here"]
+
+    run(main())
