@@ -11,8 +11,9 @@ import selectors
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ STDERR_LINES_MAX = 15
 """So many lines of a peer's standard error, the last ones, are worth a reader's time."""
 
 _READ_BYTES = 4096
+_NOT_FOUND = 127  # What a shell reports for a program that it cannot start.
 _LISTENING = "LISTENING "
 
 
@@ -64,30 +66,59 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def serving(
-    command: Sequence[str], *, timeout_s: float = START_TIMEOUT_S, env: Mapping[str, str] | None = None
-) -> Iterator[Server]:
+def serving(command: Sequence[str], *, timeout_s: float = START_TIMEOUT_S) -> Iterator[Server]:
     """A server for the length of a `with` block. Raises StartFailed."""
     with tempfile.TemporaryFile() as stderr:
         try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env or environment()
-            )
-        except OSError as error:
-            raise StartFailed(f"cannot start {command[0]}: {error.strerror}", "")
-        try:
-            try:
+            with _started(command, subprocess.PIPE, subprocess.PIPE, stderr) as process:
                 server = Server(_address(process, timeout_s))
-            except StartFailed as failure:
-                failure.stderr = _tail(stderr)
-                raise
-            yield server
-            server.problem = _died(process)
+                yield server
+                server.problem = _died(process)
+                _end(process)
+                server.problem = server.problem or _ended_badly(process)
+                server.stderr = _tail(stderr)
+        except StartFailed as failure:
+            failure.stderr = _tail(stderr)
+            raise
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], stdin: int, stdout: int | IO[bytes], stderr: int | IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive the `with` block. Raises StartFailed where there is no such program."""
+    process = None
+    try:
+        with _signals_held_back():
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment())
+        yield process
+    except OSError as error:
+        if process is not None:
+            raise
+        raise StartFailed(f"cannot start {command[0]}: {error.strerror}", "")
+    finally:
+        if process is not None:
             _end(process)
-            server.problem = server.problem or _ended_badly(process)
-            server.stderr = _tail(stderr)
-        finally:
-            _end(process)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Lets SIGINT and SIGTERM come when the block is over: inside Popen, one would lose a process just made."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # No signal is handled in this thread.
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def _address(process: subprocess.Popen[bytes], timeout_s: float) -> str:
@@ -125,39 +156,37 @@ def _ended_badly(process: subprocess.Popen[bytes]) -> str | None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process, takes its exit status, closes its pipes. When it is interrupted itself, it ends it at once."""
-    assert process.stdin is not None
-    assert process.stdout is not None
     try:
         process.terminate()  # Popen sends no signal to a process whose exit status it has taken.
-        process.stdin.close()
+        if process.stdin is not None:
+            process.stdin.close()
         process.wait(END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         pass
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def run(command: Sequence[str], *, timeout_s: float, stdout: IO[bytes] | None = None) -> Finished:
     """Runs a program to its end, which comes within the time. With `stdout`, its output goes there and is not kept."""
+    problem = None
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout or subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as expired:
-        late = f"was still running after {timeout_s:g} s"
-        return Finished(-signal.SIGKILL, _text(expired.output), last_lines(_text(expired.stderr)), late)
-    except OSError as error:
-        return Finished(127, "", "", f"cannot start {command[0]}: {error.strerror}")
-    problem = f"ended by {_how(done.returncode)}" if done.returncode < 0 else None
-    return Finished(done.returncode, _text(done.stdout), last_lines(_text(done.stderr)), problem)
+        with _started(command, subprocess.DEVNULL, stdout or subprocess.PIPE, subprocess.PIPE) as process:
+            try:
+                output, errors = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                problem = f"was still running after {timeout_s:g} s"
+                process.kill()
+                output, errors = process.communicate()
+    except StartFailed as failure:
+        return Finished(_NOT_FOUND, "", "", str(failure))
+    if problem is None and process.returncode < 0:
+        problem = f"ended by {_how(process.returncode)}"
+    return Finished(process.returncode, _text(output), last_lines(_text(errors)), problem)
 
 
 def _text(octets: bytes | None) -> str:

@@ -16,7 +16,7 @@ from interop import __main__ as command_line
 from interop import matrix
 from interop.cases import CHECKS, Outcome
 from interop.matrix import SCENARIOS, Report, Result, Scenario, Workplace, is_fault, required, run_scenario
-from interop.peers import plait
+from interop.peers import certificate, plait
 from interop.peers.http_tools import HTTP_TOOLS, HttpTool
 from interop.peers.peer import BuildFailed, Commands, Missing
 from interop.peers.process import environment
@@ -186,7 +186,7 @@ def test_a_transfer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_tls_without_anything_to_make_a_certificate_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix.certificate, "make", raising_make)
+    monkeypatch.setattr(certificate, "make", raising_make)
     report = curl_report(Workplace(tmp_path), monkeypatch, "exit 0", matrix.TLS)
     assert (report.result, report.problem) == (Result.MISSING, "no certificate")
 
@@ -199,7 +199,7 @@ def raising_make(directory: Path) -> None:
 
 
 @pytest.fixture
-def peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def peers(monkeypatch: pytest.MonkeyPatch) -> None:
     """grpcio and Plait pass everything, grpc_go is missing, and neither curl nor nghttp is here."""
     passing = Commands(python(GOOD_SERVER), client(ALL_HELD), "good 1")
     monkeypatch.setattr(plait, "commands", lambda: passing)
@@ -207,7 +207,6 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(matrix.GRPC_PEERS, "grpc_go", raising(Missing("no Go")))
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("INTEROP_REQUIRE", raising=False)
-    yield
 
 
 def rows(output: str) -> list[list[str]]:
@@ -306,7 +305,7 @@ def test_http_tools_are_found_by_their_names() -> None:
 
 
 def processes_with(mark: str) -> list[int]:
-    """The processes whose environment holds the text."""
+    """The processes whose environment holds the text. (Of one that has ended it is empty.)"""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

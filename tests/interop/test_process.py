@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +131,43 @@ def test_peers_can_import_interop_and_meet_no_proxy() -> None:
     done = run(python("import interop, os; print(os.environ['no_proxy'])"), timeout_s=30)
     assert (done.stdout, done.stderr) == ("127.0.0.1\n", "")
     assert environment()["PYTHONPATH"].split(os.pathsep)[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_process_is_made_does_not_lose_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+            signal.raise_signal(number)
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), serving(python(GOOD_SERVER)):
+            pytest.fail("the signal was lost")
+        assert signal.getsignal(number) is interrupt
+    finally:
+        signal.signal(number, before)
+    assert len(made) == 1
+    assert made[0].returncode is not None, "it has ended and was waited for"
+
+
+def test_a_server_can_be_started_in_any_thread() -> None:
+    def serve() -> str | None:
+        with serving(python(GOOD_SERVER)) as server:
+            pass
+        return server.problem
+
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(serve).result(30) is None
 
 
 @pytest.mark.parametrize("peer", ["plait", "grpcio"])

@@ -81,7 +81,7 @@ def _build(sources: Path, builds: Path, name: str) -> None:
             )
         except subprocess.TimeoutExpired as expired:
             text = (expired.output or b"").decode(errors="replace")
-            raise BuildFailed(f"go build did not end within {_BUILD_TIMEOUT_S:.0f} s", text)
+            raise BuildFailed(f"go build did not end within {_BUILD_TIMEOUT_S:g} s", text)
         if built.returncode != 0:
             raise BuildFailed(f"go build failed, exit status {built.returncode}", built.stdout.decode(errors="replace"))
         for other in builds.glob("grpc_go-*"):
