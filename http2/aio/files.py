@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
-from http2.aio.server import Request
+from http2.aio.server import Request, logger
+from http2.errors import ErrorCode
 
 CHUNK_BYTES = 131_072
 """One piece of a file: what a slow client may cost us, and long enough that the hand-over between threads is cheap."""
@@ -98,6 +99,12 @@ async def send_file(request: Request, root: Path) -> None:
         return await request.respond(refused.status)
     with file:
         request.send_headers(200, [("content-type", kind), ("content-length", str(size))])
-        if request.method != "HEAD":
-            async for chunk in chunks(file, size):
-                await request.send_data(chunk)
+        if request.method == "HEAD":
+            return
+        left = size
+        async for chunk in chunks(file, size):
+            await request.send_data(chunk)
+            left -= len(chunk)
+        if left:
+            logger.warning("%r: the file has become %d octets shorter", request, left)
+            request.reset(ErrorCode.INTERNAL_ERROR)

@@ -171,7 +171,7 @@ def test_media_types(name: str, kind: str) -> None:
     assert media_type(name) == kind
 
 
-def test_a_file_that_shrinks_while_it_is_sent_breaks_off(root: Path) -> None:
+def test_a_file_that_shrinks_while_it_is_sent_breaks_off(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Its content-length was a promise; half a file must not look like a whole one."""
     size = 8 * CHUNK_BYTES
     (root / "big").write_bytes(bytes(size))
@@ -185,6 +185,8 @@ def test_a_file_that_shrinks_while_it_is_sent_breaks_off(root: Path) -> None:
             assert caught.value.error_code == ErrorCode.INTERNAL_ERROR
 
     run(main())
+    message = f"<Request GET /big on stream 1>: the file has become {size // 2} octets shorter"
+    assert [record.getMessage() for record in caplog.records] == [message]
 
 
 # -- the resources -----------------------------------------------------------------------------------------------------
