@@ -50,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _explain(arguments: argparse.Namespace) -> int:
     """Print the frames in octets from the command line, a file or standard input."""
     try:
-        octets = _octets(arguments.octets)
+        octets = _octets(" ".join(arguments.octets))
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}", USAGE)
     except ValueError as error:
@@ -136,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--timeout", metavar="S", type=_seconds, help="give up after so many seconds")
 
     explain = commands.add_parser("explain", help="a decoder: frames as lines to read")
-    explain.add_argument("octets", metavar="HEX|@FILE|-", help="octets in hexadecimal, a file, or standard input")
+    explain.add_argument(
+        "octets", metavar="HEX|@FILE|-", nargs="+", help="octets in hexadecimal, a file, or standard input"
+    )
     explain.add_argument(
         "--role", choices=(CLIENT, SERVER), default=CLIENT, help="who sent them (default: %(default)s)"
     )

@@ -154,6 +154,18 @@ def test_serve_lets_a_download_finish_when_it_is_stopped() -> None:
     assert getting.returncode == 0
 
 
+def test_get_can_be_interrupted() -> None:
+    with serving() as server:
+        command = [*COMMAND, "get", f"http://{server.address}/drip/9999"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as getting:
+            assert getting.stdout is not None
+            assert getting.stderr is not None
+            assert getting.stdout.read(1) == b"."
+            getting.send_signal(signal.SIGINT)
+            assert getting.wait(PATIENCE_S) == 130
+            assert getting.stderr.read() == b""
+
+
 def test_a_second_signal_does_not_wait_for_downloads() -> None:
     server = Serving()
     command = [*COMMAND, "get", "-v", f"http://{server.address}/drip/9999"]
@@ -288,6 +300,7 @@ def test_explain_shows_frames_given_in_hexadecimal(explain: Explain, tmp_path: P
     lines = "client  PING           connection  8 octets\n            'abcdefgh'\n"
     for text in (ping.hex(), ping.hex(" "), ping.hex(":"), "0x" + ping.hex().upper()):
         assert explain(text) == (0, lines, "")
+    assert explain(ping.hex()[:18], ping.hex()[18:]) == (0, lines, "")
     assert explain("--role", "server", ping.hex()) == (0, lines.replace("client", "server"), "")
     for content in (ping, ping.hex().encode(), ping.hex("\n").encode()):
         (tmp_path / "octets").write_bytes(content)
