@@ -291,7 +291,7 @@ def is_fault(report: Report, must_be_there: frozenset[str]) -> bool:
     return report.result is Result.FAIL or (report.result is Result.MISSING and report.scenario.peer in must_be_there)
 
 
-_HEADINGS = ("peer", "server", "client", "over", "result", "seconds", "checks")
+_WIDTHS = {"peer": 7, "server": 7, "client": 7, "over": 9, "result": 18, "seconds": 7, "checks": 6}
 
 
 def _row(report: Report, must_be_there: frozenset[str]) -> tuple[str, ...]:
@@ -304,8 +304,7 @@ def _row(report: Report, must_be_there: frozenset[str]) -> tuple[str, ...]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    widths = [max(len(heading), 9) for heading in _HEADINGS]
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS.values(), strict=True)).rstrip()
 
 
 def _printable(text: str) -> str:
@@ -315,7 +314,7 @@ def _printable(text: str) -> str:
 
 def table_lines(reports: Iterable[Report], must_be_there: frozenset[str]) -> Iterator[str]:
     """The table, a line at a time, as far as the reports have come; under each row why it is not PASS."""
-    yield _line(_HEADINGS)
+    yield _line(tuple(_WIDTHS))
     counts = dict.fromkeys(Result, 0)
     for report in reports:
         counts[report.result] += 1
