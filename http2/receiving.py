@@ -396,12 +396,11 @@ def on_window_update(c: Connection, flags: int, stream_id: int, payload: bytes) 
         return
     stream = c.streams.by_id.get(stream_id)
     state = c.streams.state_of(stream_id) if stream is None else stream.state
-    if RECEIVED[state][WINDOW_UPDATE] < 0:
+    if stream is None or RECEIVED[state][WINDOW_UPDATE] < 0:
         return _verdict(stream_id, state, WINDOW_UPDATE)
-    if stream is not None:
-        stream.send_window = grown(stream.send_window, increment, stream_id)
-        if stream.queued_bytes and stream.send_window > 0:
-            c.scheduler.add(stream)
+    stream.send_window = grown(stream.send_window, increment, stream_id)
+    if stream.queued_bytes and stream.send_window > 0:
+        c.scheduler.add(stream)
 
 
 # -- CONTINUATION (§6.10) ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from http2.events import (
     StreamWritable,
     TrailersReceived,
 )
+from http2.frame_reader import HTTP_1_ANSWER
 from http2.frames import (
     DATA,
     HEADERS,
@@ -37,7 +38,7 @@ from http2.frames import (
 )
 from http2.messages import read_head
 from tests.support.pair import GET, OK, POST, TRAILERS, Pair, content_of, events_of
-from tests.support.peer import Peer, data, goaway, headers, ping, rst_stream, settings, window_update
+from tests.support.peer import Peer, data, goaway, headers, ping, ping_ack, rst_stream, settings, window_update
 
 HEAD = ((b":method", b"HEAD"), *GET[1:])
 CONNECT = ((b":method", b"CONNECT"), (b":authority", b"example.com:443"))
@@ -701,6 +702,16 @@ def test_a_server_without_streams_goes_at_once_when_the_client_has_answered() ->
         assert end.termination.is_clean
 
 
+def test_a_server_waits_for_the_answer_also_when_its_streams_are_done() -> None:
+    peer = Peer.of_server()
+    stream_id = peer.opens(GET, end_stream=True)
+    peer.connection.shut_down()
+    peer.connection.send_headers(stream_id, OK, True)
+    assert not peer.connection.is_closed, "a request may be on its way"
+    peer.sends(build_ping(b"goodbye?", ack=True))
+    assert peer.connection.is_closed
+
+
 def test_a_client_goes_away_when_its_streams_are_done() -> None:
     pair = Pair(None, Config(concurrent_streams_max=1))
     first, waiting = pair.client.open_stream(GET, True), pair.client.open_stream(GET, True)
@@ -864,6 +875,55 @@ def test_a_fault_on_an_idle_stream_cannot_be_answered_by_a_reset() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
         connection.fail_stream(StreamError(1, ErrorCode.FRAME_SIZE_ERROR, "what", "RFC 9113 §6.3"))
     assert (str(caught.value), caught.value.error_code) == ("what", ErrorCode.FRAME_SIZE_ERROR)
+
+
+def test_a_malformed_request_is_answered_and_reset() -> None:
+    peer = Peer.of_server()
+    peer.sends(peer.headers(1, ((b"X", b"y"),)))
+    answer = ((b":status", b"400"), (b"content-length", b"0"))
+    peer.expects_only("§8.2.1", headers(1, answer, end_stream=True), rst_stream(1, ErrorCode.PROTOCOL_ERROR))
+    assert isinstance(peer.take_events()[0], StreamReset)
+    peer.innocent_completes("afterwards")
+
+
+def test_a_fault_on_a_stream_that_is_gone_is_reset_once() -> None:
+    peer = Peer.of_server()
+    peer.innocent_completes("stream 1 is over")
+    peer.sends(peer.data(1, b"late"), peer.data(1, b"later"))
+    peer.expects_only("STR-11", rst_stream(1, ErrorCode.STREAM_CLOSED))
+    peer.innocent_completes("afterwards")
+
+
+def test_streams_that_are_refused_before_our_limit_is_known_cost_nothing() -> None:
+    peer = Peer(Connection.server(Config(concurrent_streams_max=0, faults_max=1)), handshake=False)
+    peer.sends(PREFACE, build_settings({}), peer.headers(1, GET), peer.headers(3, GET), peer.headers(5, GET))
+    assert not peer.connection.is_closed
+    peer.sends(SETTINGS_ACK, peer.headers(7, GET), peer.headers(9, GET))
+    assert peer.connection.is_closed
+
+
+def test_unsent_answers_stop_the_reading() -> None:
+    peer = Peer.of_server(Config(unsent_control_bytes_max=34))
+    peer.sends(build_ping(b"12345678"))
+    assert peer.connection.wants_data
+    peer.sends(build_ping(b"12345678"))
+    assert not peer.connection.wants_data
+    peer.expects_only("two answers", ping_ack(b"12345678"), ping_ack(b"12345678"))
+    assert peer.connection.wants_data
+
+
+def test_an_answer_to_no_ping_is_ignored() -> None:
+    peer = Peer.of_server()
+    peer.sends(build_ping(b"12345678", ack=True))
+    assert peer.take_events() == []
+    peer.innocent_completes("afterwards")
+
+
+def test_an_http_1_request_is_answered_in_http_1() -> None:
+    connection = Connection.server()
+    events = connection.receive_data(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+    assert events == [connection.termination]
+    assert connection.data_to_send() == [HTTP_1_ANSWER]
 
 
 def test_events_before_a_connection_error_are_not_lost() -> None:

@@ -363,6 +363,15 @@ def test_the_first_connection_error_is_the_one_that_counts() -> None:
     assert peer.connection._reader.buffered_bytes == 0
 
 
+def test_frames_behind_the_end_are_not_read() -> None:
+    """A connection may also end without an error of its own: by the peer's GOAWAY."""
+    peer = Peer.of_client()
+    peer.sends(build_frame(GOAWAY, 0, 0, bytes(7) + b"\x01"), PING_FRAME, b"rest")
+    assert [type(event).__name__ for event in peer.take_events()] == ["GoAwayReceived", "ConnectionTerminated"]
+    peer.expects_nothing("no answer to the PING")
+    assert peer.connection._reader.buffered_bytes == 0
+
+
 def test_frames_behind_a_stream_error_are_read() -> None:
     peer = Peer.of_server()
     peer.opens(POST)

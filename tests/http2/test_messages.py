@@ -11,6 +11,7 @@ from http2.messages import (
     RESPONSE,
     TRAILERS,
     MalformedMessage,
+    extended,
     field_list,
     read_head,
 )
@@ -326,6 +327,27 @@ def test_connect_needs_an_authority(fields: FieldList) -> None:
 def test_extended_connect_was_never_announced() -> None:
     malformed((*request(method=b"CONNECT"), (b":protocol", b"websocket")), "RFC 8441 §3", ":protocol without")
     malformed((*GET, (b":protocol", b"websocket")), "RFC 8441 §3", ":protocol without")  # MSG-25
+
+
+# -- a head with more --------------------------------------------------------------------------------------------------
+
+
+def test_a_head_can_be_extended_and_only_the_rest_is_checked() -> None:
+    head = read_head((*GET, (b"content-length", b"3")))
+    more = extended(head, ((b"x", b"y"),))
+    assert more.fields == (*GET, (b"content-length", b"3"), (b"x", b"y"))
+    for name in ("kind", "method", "scheme", "path", "authority", "protocol", "status", "content_length"):
+        assert getattr(more, name) == getattr(head, name)
+    assert more.size == head.size + 34
+    assert extended(read_head(OK), ()).status == 200
+
+
+@pytest.mark.parametrize(
+    "field", [(b"X", b"y"), (b"x", b"y\n"), (b":path", b"/"), (b"host", b"x"), (b"upgrade", b"h2c")]
+)
+def test_a_head_cannot_be_extended_by_what_needs_a_look_at_the_whole(field: Field) -> None:
+    with pytest.raises(MalformedMessage, match="cannot be added to a head"):
+        extended(read_head(GET), (field,))
 
 
 # -- fields as people write them ---------------------------------------------------------------------------------------

@@ -278,6 +278,22 @@ def test_headers_on_a_stream_that_its_sender_may_not_open(is_client: bool, strea
     peer.connection_failed("not to be opened", PROTOCOL, last_id(peer), text, "RFC 9113 §5.1.1")
 
 
+@pytest.mark.parametrize("name", ["DATA", "RST_STREAM", "WINDOW_UPDATE"])
+def test_a_request_that_waits_is_idle_for_the_server(name: str) -> None:
+    peer = Peer.of_client(settings={3: 0})
+    peer.connection.open_stream(GET, True)
+    frame = LATE[name][0](peer)
+    peer.sends(frame[:5] + b"\0\0\0\1" + frame[9:])
+    peer.connection_failed("idle", PROTOCOL, 0, "on stream 1, which is idle", "RFC 9113 §5.1")
+
+
+def test_a_response_to_a_request_that_waits() -> None:
+    peer = Peer.of_client(settings={3: 0})
+    peer.connection.open_stream(GET, True)
+    peer.sends(peer.headers(1, OK))
+    peer.connection_failed("idle", PROTOCOL, 0, "HEADERS on stream 1, which the client has not", "RFC 9113 §5.1.1")
+
+
 def test_identifiers_that_were_skipped_are_used_up() -> None:
     """STR-03."""
     peer = Peer.of_server()
@@ -934,6 +950,13 @@ def test_our_settings_count_when_they_are_acknowledged() -> None:
     peer.expects_only("now it counts", rst_stream(1, ErrorCode.FLOW_CONTROL_ERROR))
 
 
+def test_entries_beyond_the_usual_number_cost_something() -> None:
+    peer = Peer.of_server(Config(idle_frames_max=100))
+    peer.sends(build_settings(dict.fromkeys(range(16, 16 + 132), 1)))
+    text = "too many frames without content"
+    peer.connection_failed("100 more than 32", ErrorCode.ENHANCE_YOUR_CALM, 0, text, "RFC 9113 §10.5")
+
+
 # -- PUSH_PROMISE (§6.6) -----------------------------------------------------------------------------------------------
 
 
@@ -1065,6 +1088,16 @@ def test_a_block_may_be_cut_anywhere(fragment_bytes: int) -> None:
     peer.sends(peer.headers(1, fields, fragment_bytes=fragment_bytes, end_stream=True))
     assert peer.take_events() == [RequestReceived(1, read_head(fields), True)]
     peer.innocent_completes("afterwards")
+
+
+@pytest.mark.parametrize("stream_id", [1, 3])
+def test_nothing_may_come_between_the_parts_of_a_block(stream_id: int) -> None:
+    peer = Peer.of_server()
+    peer.sends(
+        build_frame(HEADERS, 0, 1, BLOCKS[0]), build_frame(DATA if stream_id == 1 else CONTINUATION, 0, stream_id)
+    )
+    text = f"on stream {stream_id} inside the field block of stream 1; only its CONTINUATION may come"
+    peer.connection_failed("interrupted", PROTOCOL, 0, text, "RFC 9113 §6.10")
 
 
 @pytest.mark.parametrize("fragment", [b"", b"x" * 10])
