@@ -53,9 +53,9 @@ class Observer(Protocol):
 class Inbox:
     """The receiving half of a call: complete messages, and the credit for their octets.
 
-    At every moment `held` octets are not yet given back to the windows. `settle` makes it so that these are at most what
-    the queued messages took, plus, unless the application is waiting, the incomplete message; less where a message was
-    waited for while it came.
+    At every moment `held` octets are not yet given back to the windows. `settle` makes it so that these are at most
+    what the queued messages took, plus, unless the application is waiting, the incomplete message; less where a message
+    was waited for while it came.
     """
 
     __slots__ = ("_connection", "_held", "_messages", "_queued", "_stream_id", "is_over", "is_wanted", "reader")

@@ -55,13 +55,13 @@ class ServicerContext:
         """The client's address, e.g. "ipv4:127.0.0.1:5000"."""
         return self._protocol.peer
 
-    def peer_identities(self) -> None:
+    def peer_identities(self) -> Iterable[bytes] | None:
         """Who the client has proved to be; None without TLS client certificates."""
-        return
+        return None
 
-    def peer_identity_key(self) -> None:
+    def peer_identity_key(self) -> str | None:
         """By what the client was identified; None without TLS client certificates."""
-        return
+        return None
 
     def auth_context(self) -> dict[str, list[bytes]]:
         """What is known of the connection's security."""

@@ -236,7 +236,7 @@ class Server:
 class _Rpc:
     """One call on the server: waits for its request, runs its handler, sends what comes of it."""
 
-    __slots__ = ("_call", "_context", "_handler", "_server", "_timer", "protocol", "task")
+    __slots__ = ("_call", "_context", "_handler", "_has_begun", "_server", "_timer", "protocol", "task")
 
     def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, handler: RpcMethodHandler) -> None:
         self._server = server
@@ -244,6 +244,7 @@ class _Rpc:
         self._handler = handler
         self.protocol = protocol
         self.task: asyncio.Task[None] | None = None
+        self._has_begun = False
         self._timer: asyncio.TimerHandle | None = None
         timeout_s = call.request.timeout_s
         deadline = None
@@ -288,12 +289,13 @@ class _Rpc:
         self._context.run_callbacks()
         if self.task is not None:
             self.task.cancel()
-        else:
+        if not self._has_begun:  # a task that is cancelled before its first step never takes it
             self._end()
 
     # -- the handler ---------------------------------------------------------------------------------------------------
 
     async def _run(self, message: bytes) -> None:
+        self._has_begun = True
         try:
             response = await self._respond(message)
             if response is not None and not self._call.is_over:

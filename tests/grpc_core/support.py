@@ -32,7 +32,7 @@ from http2.frames import (
 )
 from tests.support.peer import Frame, Script
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 """No test waits longer for what it expects."""
 
 SERVICE = "test.Service"
@@ -130,8 +130,8 @@ async def joined(
 
 
 def method(channel: aio.Channel, name: str = "Echo", **codecs: Any) -> Any:
-    """The callable of a method of `test.Service`."""
-    return channel.unary_unary(f"/{SERVICE}/{name}", **codecs)
+    """The callable of a method of `test.Service`, or of the one with that path."""
+    return channel.unary_unary(name if name.startswith("/") else f"/{SERVICE}/{name}", **codecs)
 
 
 async def status_of(call: Any) -> tuple[grpc.StatusCode, str | None]:
@@ -283,6 +283,12 @@ class Raw(Script):
         for index, part in enumerate(content):
             self.sends(self.data(stream_id, part, end_stream=index == len(content) - 1))
         return await self.answer(stream_id)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Close, and wait until that is done."""
