@@ -27,6 +27,7 @@ STDERR_LINES_MAX = 15
 """So many lines of a peer's standard error, the last ones, are worth a reader's time."""
 
 _READ_BYTES = 4096
+_TAIL_BYTES = 65_536
 _NOT_FOUND = 127  # What a shell reports for a program that it cannot start.
 _LISTENING = "LISTENING "
 
@@ -194,7 +195,8 @@ def _text(octets: bytes | None) -> str:
 
 
 def _tail(file: IO[bytes]) -> str:
-    file.seek(0)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
     return last_lines(_text(file.read()))
 
 

@@ -64,7 +64,7 @@ def _build(sources: Path, builds: Path, name: str) -> None:
     go = shutil.which("go")
     if go is None:
         raise Missing("no Go on this machine: the command `go` is not on the path")
-    print("building grpc-go's client and server; the first time this takes a minute or two", file=sys.stderr, flush=True)
+    print("building grpc-go's client and server; the first time, this takes a minute or two", file=sys.stderr)
     builds.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=builds) as temporary:
         output = Path(temporary) / "programs"
