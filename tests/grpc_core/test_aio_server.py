@@ -32,7 +32,6 @@ from http2.frames import (
 )
 from tests.grpc_core.support import (
     REQUEST,
-    SERVICE,
     Events,
     Frame,
     Raw,
@@ -758,8 +757,3 @@ def test_a_handler_that_cancels_itself() -> None:
             assert not call.cancelled()
 
     run(main())
-
-
-def test_the_service_name_of_the_tests() -> None:
-    assert isinstance(service({}), grpc.ServiceRpcHandler)
-    assert service({}).service_name() == SERVICE  # type: ignore[attr-defined]  # it is a ServiceRpcHandler

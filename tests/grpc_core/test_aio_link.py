@@ -1,0 +1,332 @@
+"""The connection behind a channel: failing, backing off, coming back, going away."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grpc_core import aio
+from grpc_core.aio.link import _describe
+from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.status import StatusCode
+from http2.errors import ErrorCode
+from http2.frames import build_goaway
+from tests.grpc_core.support import (
+    OK_TRAILERS,
+    RESPONSE,
+    Events,
+    Raw,
+    facing,
+    joined,
+    message,
+    method,
+    raw_server,
+    run,
+    service,
+    status_of,
+)
+
+REFUSED = (
+    "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote host:"
+    " Connection refused"
+)
+QUICK = (("grpc.initial_reconnect_backoff_ms", 10), ("grpc.max_reconnect_backoff_ms", 20))
+
+
+async def answer(raw: Raw, stream_id: int, payload: bytes = b"x") -> None:
+    raw.sends(
+        raw.headers(stream_id, RESPONSE),
+        raw.data(stream_id, message(payload)),
+        raw.headers(stream_id, OK_TRAILERS, end_stream=True),
+    )
+
+
+# -- failing -----------------------------------------------------------------------------------------------------------
+
+
+def test_w170_a_call_fails_fast_when_nobody_listens() -> None:
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1") as channel:
+            assert await status_of(method(channel)(b"")) == (StatusCode.UNAVAILABLE, REFUSED)
+            assert channel.get_state() is ChannelConnectivity.TRANSIENT_FAILURE
+            assert await status_of(method(channel)(b"")) == (StatusCode.UNAVAILABLE, REFUSED), "and does not try again"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("ipv4:127.0.0.1:1,127.0.0.2:1", "ipv4:127.0.0.2:1: Failed to connect to remote host: Connection refused"),
+        ("no-such-host.invalid:1", "ipv4:no-such-host.invalid:1: Failed to connect to remote host: [Errno"),
+    ],
+)
+def test_the_last_error_names_its_address(target: str, shown: str) -> None:
+    async def main() -> None:
+        async with aio.insecure_channel(target) as channel:
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert details.startswith(f"failed to connect to all addresses; last error: UNKNOWN: {shown}")
+
+    run(main())
+
+
+def test_an_ipv6_and_a_unix_address_in_the_error(tmp_path: Path) -> None:
+    async def main() -> None:
+        for target, shown in (
+            (f"unix:{tmp_path}/none", f"unix:{tmp_path}/none: Failed to connect to remote host: "),
+            ("[::1]:1", "ipv6:%5B::1%5D:1: Failed to connect to remote host: "),
+        ):
+            async with aio.insecure_channel(target) as channel:
+                _, details = await status_of(method(channel)(b""))
+                assert details is not None
+                assert shown in details
+
+    run(main())
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    async def main() -> None:
+        async def script(raw: Raw) -> None:
+            await raw.rest()
+
+        options = (("grpc.min_reconnect_backoff_ms", 50),)
+        async with facing(script, greet=False, options=options) as channel:
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert details.endswith("Failed to connect to remote host: Timeout occurred")
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("says", "text"),
+    [
+        (b"", "the peer closed the connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/1"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", ""),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", ""),
+    ],
+)
+def test_a_server_that_speaks_something_else(says: bytes, text: str) -> None:
+    async def main() -> None:
+        async def script(raw: Raw) -> None:
+            raw.sends(says)
+
+        async with facing(script, greet=False) as channel:
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert "connection failed before SETTINGS: " in details
+            assert text in details
+
+    run(main())
+
+
+def test_errors_of_connecting_in_words() -> None:
+    assert _describe(OSError(101, "Network is unreachable")) == (
+        "Failed to connect to remote host: [Errno 101] Network is unreachable"
+    )
+    assert "CERTIFICATE" in _describe(ssl.SSLError(1, "CERTIFICATE_VERIFY_FAILED"))
+
+
+# -- waiting for ready, and coming back --------------------------------------------------------------------------------
+
+
+def free_port() -> tuple[socket.socket, int]:
+    """A port that is bound, but where nobody listens."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", 0))
+    return bound, bound.getsockname()[1]
+
+
+async def started(port: int, **arguments: Any) -> aio.Server:
+    server = aio.Server(handlers=[service({})], **arguments)
+    assert server.add_insecure_port(f"127.0.0.1:{port}") == port
+    await server.start()
+    return server
+
+
+def test_w170_who_waits_for_ready_gets_a_server_that_appears_later() -> None:
+    async def main() -> None:
+        bound, port = free_port()
+        with bound:
+            async with aio.insecure_channel(f"127.0.0.1:{port}", QUICK) as channel:
+                waits = method(channel)(b"waits", wait_for_ready=True)
+                gives_up = method(channel)(b"", wait_for_ready=True, timeout=0.05)
+                assert (await status_of(method(channel)(b"")))[0] is StatusCode.UNAVAILABLE
+                assert (await status_of(gives_up))[0] is StatusCode.DEADLINE_EXCEEDED
+                assert not waits.done()
+                server = await started(port)
+                assert await waits == b"waits"
+                assert await method(channel)(b"x") == b"x"
+                await server.stop(None)
+
+    run(main())
+
+
+def test_a_call_that_gave_up_is_forgotten_by_the_link() -> None:
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1", QUICK) as channel:
+            calls = [method(channel)(b"", wait_for_ready=True, timeout=0.01) for _ in range(20)]
+            for call in calls:
+                await call.code()
+            for _ in range(2):
+                await channel.wait_for_state_change(ChannelConnectivity.TRANSIENT_FAILURE)
+                await channel.wait_for_state_change(ChannelConnectivity.CONNECTING)
+            assert not channel.link._waiting
+
+    run(main())
+
+
+def test_a_channel_comes_back_after_its_server_was_restarted() -> None:
+    async def main() -> None:
+        server = await started_anywhere()
+        port = server._sockets[0].getsockname()[1]
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for _ in range(3):
+                assert await method(channel)(b"x") == b"x"
+                await server.stop(None)
+                await channel.wait_for_state_change(ChannelConnectivity.READY)
+                server = await started(port)
+            assert await method(channel)(b"x") == b"x"
+            await server.stop(None)
+
+    async def started_anywhere() -> aio.Server:
+        server = aio.Server(handlers=[service({})])
+        server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        return server
+
+    run(main())
+
+
+# -- going away --------------------------------------------------------------------------------------------------------
+
+
+def test_w152_after_goaway_old_calls_finish_and_new_ones_go_elsewhere() -> None:
+    async def main() -> None:
+        connections: list[Raw] = []
+        second = asyncio.Event()
+
+        async def script(raw: Raw) -> None:
+            connections.append(raw)
+            stream_id = (await raw.next_request()).stream_id
+            if len(connections) == 1:
+                raw.sends(build_goaway(stream_id, ErrorCode.NO_ERROR))
+                await second.wait()
+                await answer(raw, stream_id, b"old")
+            else:
+                second.set()
+                await answer(raw, stream_id, b"new")
+            assert await raw.rest() is not None
+
+        async with facing(script) as channel:
+            old = method(channel)(b"")
+            await channel.channel_ready()
+            await channel.wait_for_state_change(ChannelConnectivity.READY)
+            assert channel.get_state() is ChannelConnectivity.IDLE
+            assert await method(channel)(b"") == b"new"
+            assert await old == b"old"
+            assert len(connections) == 2
+
+    run(main())
+
+
+def test_a_connection_whose_stream_identifiers_are_used_up_is_replaced() -> None:
+    async def main() -> None:
+        async with joined() as (_, channel):
+            assert await method(channel)(b"a") == b"a"
+            first = channel.link.ready
+            assert first is not None
+            first.connection.streams.last_local_id = 2**31 - 3
+            assert channel.link.ready is None
+            assert await method(channel)(b"b") == b"b"
+            assert channel.link.ready is not first
+
+    run(main())
+
+
+def test_two_who_want_to_connect_make_one_connection() -> None:
+    async def main() -> None:
+        connections = Events()
+
+        async def script(raw: Raw) -> None:
+            connections()
+            while True:
+                await answer(raw, (await raw.next_request()).stream_id)
+
+        async with facing(script) as channel:
+            channel.get_state(try_to_connect=True)
+            await asyncio.gather(method(channel)(b""), method(channel)(b""), channel.channel_ready())
+            assert len(connections.seen) == 1
+
+    run(main())
+
+
+def test_a_connection_that_breaks_while_a_call_runs() -> None:
+    async def main() -> None:
+        async def script(raw: Raw) -> None:
+            await raw.next_request()
+            raw.writer.transport.abort()
+
+        async with facing(script) as channel:
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert details.startswith("the connection was lost: INTERNAL_ERROR: the peer closed the connection")
+            with pytest.raises(aio.AioRpcError) as caught:
+                await method(channel)(b"")
+            assert "(peer ('127.0.0.1', " in caught.value.debug_error_string(), "also when it is gone"
+
+    run(main())
+
+
+def test_a_connection_that_got_goaway_between_ready_and_the_call() -> None:
+    """Who waited for the connection finds it gone when its turn comes, and waits for the next."""
+
+    async def main() -> None:
+        connections: list[Raw] = []
+
+        async def script(raw: Raw) -> None:
+            connections.append(raw)
+            while True:
+                await answer(raw, (await raw.next_request()).stream_id)
+
+        async with facing(script) as channel:
+            call = method(channel)(b"")
+            link = channel.link
+            original = link.wait_ready
+
+            async def gone_at_first(wait_for_ready: bool) -> Any:
+                protocol = await original(wait_for_ready)
+                if len(connections) == 1:
+                    protocol.data_received(build_goaway(0, ErrorCode.NO_ERROR))
+                return protocol
+
+            link.wait_ready = gone_at_first  # type: ignore[method-assign]  # the moment cannot be hit from outside
+            assert await call == b"x"
+            assert len(connections) == 2
+
+    run(main())
+
+
+def test_a_connection_closed_by_a_server_without_calls_is_replaced_at_the_next_call() -> None:
+    async def main() -> None:
+        async def script(raw: Raw) -> None:
+            await answer(raw, (await raw.next_request()).stream_id)
+
+        async with raw_server(script) as port, aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for _ in range(3):
+                assert await method(channel)(b"") == b"x"
+                await channel.wait_for_state_change(ChannelConnectivity.READY)
+
+    run(main())
