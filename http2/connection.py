@@ -148,7 +148,8 @@ class Connection:
         """The peer has closed the transport. Returns the last events: nothing more will come."""
         if not self.is_closed:
             code = ErrorCode.NO_ERROR if self.streams.are_done() else ErrorCode.INTERNAL_ERROR
-            self._terminate(code, True, "the peer closed the connection")
+            when = "" if self.peer.received else " before its SETTINGS (RFC 9113 §3.4)"
+            self._terminate(code, True, f"the peer closed the connection{when}")
         return self.next_events()
 
     def next_events(self) -> list[Event]:

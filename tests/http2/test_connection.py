@@ -860,6 +860,15 @@ def test_the_end_of_the_octets(is_client: bool, open_streams: bool, code: ErrorC
     assert peer.connection.receive_eof() == []
 
 
+@pytest.mark.parametrize("octets", [b"", PREFACE[:10], PREFACE, PREFACE + build_settings({4: 1})[:12]])
+def test_the_end_of_the_octets_before_settings_says_so(octets: bytes) -> None:
+    """PRE-04: a truncated preface; a proxy, a port scanner, a server that speaks something else and waits."""
+    server = Connection.server()
+    assert server.receive_data(octets) == []
+    reason = "the peer closed the connection before its SETTINGS (RFC 9113 §3.4)"
+    assert server.receive_eof() == [ConnectionTerminated(0, True, reason)]
+
+
 def test_the_end_of_the_octets_while_requests_wait() -> None:
     peer = Peer.of_client(settings={3: 0})
     peer.connection.open_stream(GET, True)
