@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hpack_codec.integers import encode_integer
+from http2 import frame_reader
 from http2.config import Config
 from http2.connection import Connection
 from http2.errors import ErrorCode
@@ -32,6 +33,7 @@ from http2.frames import (
     build_ping,
     build_settings,
     pack_header,
+    unpack_header,
 )
 from tests.support.pair import GET, POST, TRAILERS
 from tests.support.peer import Peer, ping_ack, settings, settings_ack, window_update
@@ -229,6 +231,23 @@ def test_the_octets_of_an_incomplete_frame_are_kept_and_no_more() -> None:
     assert reader.buffered_bytes == 4
     peer.sends(frame[4:])
     assert reader.buffered_bytes == 0
+
+
+def test_a_peer_that_drips_is_not_looked_at_for_every_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Octet by octet, a frame of 16 KiB is looked at when its header is complete, and when it is."""
+    looks = 0
+
+    def counting(data: bytes, offset: int) -> tuple[int, int, int]:
+        nonlocal looks
+        looks += 1
+        return unpack_header(data, offset)
+
+    monkeypatch.setattr(frame_reader, "unpack_header", counting)
+    peer = Peer.of_server()
+    looks = 0
+    for octet in build_frame(0x42, 0, 0, bytes(16_384)):
+        peer.sends(bytes([octet]))
+    assert looks == 2
 
 
 @pytest.mark.parametrize("name", VALID)

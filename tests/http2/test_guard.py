@@ -46,9 +46,10 @@ def test_time_refills_it() -> None:
         budget.spend(step * 2.0, 0)
 
 
-def test_time_that_goes_back_refills_nothing() -> None:
-    budget = Budget("noises", 1, per_s=1.0, work_value=0.0)
+def test_time_that_goes_back_neither_refills_nor_takes() -> None:
+    budget = Budget("noises", 2, per_s=1.0, work_value=0.0)
     budget.spend(100.0, 0)
+    budget.spend(50.0, 0)
     with pytest.raises(errors.ConnectionError):
         budget.spend(50.0, 0)
 
