@@ -278,21 +278,46 @@ def test_a_request_that_is_not_read_is_stopped_after_the_answer(answer_bytes: in
 
     async def main() -> None:
         async with joined(handler) as (server, client):
-            never = asyncio.Event()
+            abandoned = asyncio.Event()
 
             async def body() -> AsyncIterator[bytes]:
                 yield bytes(40_000)
-                await never.wait()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    abandoned.set()
 
             response = await client.request("POST", "/", body=body())
             assert await response.read() == bytes(answer_bytes)
-            await client.ping()
-            assert response._body_task is None, "the rest of the body is not asked for"
+            await abandoned.wait()  # the rest of the body is not asked for
             (protocol,) = server._connections
             assert protocol.streams == {}
             assert protocol._unread == set()
             window = protocol.connection.receive_window
             assert (window.held, window.available + window.unsent) == (0, window.limit)
+
+    run(main())
+
+
+def test_what_comes_of_an_unread_request_while_its_answer_waits_is_credited() -> None:
+    """The client reads only when it has sent more than a window: that must not be a deadlock."""
+
+    async def handler(request: Request) -> None:
+        await request.respond(200, (), bytes(300_000))
+
+    async def main() -> None:
+        async with joined(handler) as (_, client):
+            window_passed = asyncio.Event()
+
+            async def body() -> AsyncIterator[bytes]:
+                for _ in range(20):
+                    yield bytes(16_384)
+                window_passed.set()
+                await asyncio.Event().wait()
+
+            response = await client.request("POST", "/", body=body())
+            await window_passed.wait()
+            assert await response.read() == bytes(300_000)
 
     run(main())
 
@@ -537,7 +562,7 @@ def test_close_ends_what_does_not_finish_in_time() -> None:
     run(main())
 
 
-def test_close_does_not_wait_for_a_client_that_does_not_read() -> None:
+def test_close_does_not_wait_for_a_client_that_does_not_read(server_is_stuck: asyncio.Event) -> None:
     window = 1 << 30
 
     async def endless(request: Request) -> None:
@@ -552,6 +577,7 @@ def test_close_does_not_wait_for_a_client_that_does_not_read() -> None:
         response = await client.request("GET", "/")
         assert client._protocol.transport is not None
         client._protocol.transport.pause_reading()
+        await server_is_stuck.wait()
         await server.close(grace_s=0)
         assert server.connection_count == 0
         client._protocol.kill()

@@ -70,6 +70,8 @@ REFUSED = {
     "/..\\secret.txt": 404,
     "/link-out": 403,
     "/dir-out/secret.txt": 403,
+    "/sub/up": 403,
+    "/dir-out": 403,
     "/sub/up/secret.txt": 403,
     "/sub/up/public-not/secret.txt": 403,
     "/link-loop": 403,

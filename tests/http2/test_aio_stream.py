@@ -219,7 +219,7 @@ def test_a_stream_that_was_reset_here_can_neither_be_read_nor_sent_on() -> None:
 
         async def handler(request: Request) -> None:
             request.reset()
-            for attempt in (request.read(10), request.send_data(b"x"), request.respond(200)):
+            for attempt in (anext(request), request.read(10), request.send_data(b"x"), request.respond(200)):
                 with pytest.raises(StreamClosedError) as caught:
                     await attempt
                 told.append(str(caught.value))
@@ -227,7 +227,7 @@ def test_a_stream_that_was_reset_here_can_neither_be_read_nor_sent_on() -> None:
         async with joined(handler) as (_, client):
             with pytest.raises(OSError, match="reset stream 1 with CANCEL"):
                 await client.request("POST", "/", body=b"unread")
-            assert told == ["stream 1 was reset here"] * 3
+            assert told == ["stream 1 was reset here"] * 4
 
     run(main())
 
