@@ -296,6 +296,19 @@ def test_a_waiting_request_with_content_also_waits_for_its_window() -> None:
     peer.expects_only("now it can go", data(stream_id, b"content", end_stream=True))
 
 
+def test_a_new_request_does_not_overtake_those_that_wait() -> None:
+    """STR-15: a slot has become free, and nobody has asked for output since: identifiers still go up on the wire."""
+    peer = Peer.of_client(settings={3: 1})
+    connection = peer.connection
+    first, second = connection.open_stream(GET, True), connection.open_stream(GET, True)
+    peer.expects_only("one at a time", headers(first, GET, end_stream=True))
+    connection.reset_stream(first)
+    third = connection.open_stream(GET, True)
+    peer.expects_only("in order", rst_stream(first, ErrorCode.CANCEL), headers(second, GET, end_stream=True))
+    connection.reset_stream(second)
+    peer.expects_only("in order", rst_stream(second, ErrorCode.CANCEL), headers(third, GET, end_stream=True))
+
+
 def test_a_waiting_request_that_is_cancelled_leaves_no_trace() -> None:
     """Neither on the wire nor in memory: cancelled requests must not pile up behind a long one."""
     peer = Peer.of_client(settings={3: 1})

@@ -221,6 +221,16 @@ def test_floods(frames: Callable[[Peer], bytes]) -> None:
     calm_down(peer, "too many frames without content; 1000 are tolerated")
 
 
+def test_a_change_of_all_windows_costs_as_much_as_there_are_streams() -> None:
+    """DOS-16: each touches every open stream."""
+    peer = Peer.of_server()
+    for _ in range(96):
+        peer.opens(POST)
+    count = send_until_closed(peer, lambda n: build_settings({4: n % 2}), 200)
+    assert count == 142, "1 for the frame and 96 / 16 for the streams: 7 of a budget of 1,000"
+    calm_down(peer, "too many frames without content")
+
+
 def test_a_request_that_is_sent_again_and_again_after_goaway() -> None:
     peer = Peer.of_server()
     peer.opens(POST)
