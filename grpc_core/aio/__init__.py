@@ -1,23 +1,35 @@
-"""gRPC on asyncio, with the API of grpcio's `grpc.aio`. This release makes and serves unary calls.
+"""gRPC on asyncio, with the API of grpcio's `grpc.aio`.
 
 | question                                   | file       |
 |--------------------------------------------|------------|
 | the channel and its multi-callables        | `channel`  |
 | a call in progress, on the client          | `call`     |
+| calls with streams                         | `streaming`|
 | the connection behind a channel            | `link`     |
-| the server and how handlers run            | `server`   |
+| the server: ports and connections          | `server`   |
+| how a handler is run                       | `rpc`      |
 | what a handler is given                    | `context`  |
 | sessions on asyncio connections            | `protocol` |
 """
 
 from grpc_core.aio.call import Call, UnaryUnaryCall
-from grpc_core.aio.channel import Channel, UnaryUnaryMultiCallable, insecure_channel
+from grpc_core.aio.channel import (
+    Channel,
+    StreamStreamMultiCallable,
+    StreamUnaryMultiCallable,
+    UnaryStreamMultiCallable,
+    UnaryUnaryMultiCallable,
+    insecure_channel,
+)
 from grpc_core.aio.context import ServicerContext
+from grpc_core.aio.eof import EOF
 from grpc_core.aio.server import Server, server
+from grpc_core.aio.streaming import StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.errors import AbortError, AioRpcError, BaseError, InternalError, UsageError
 from grpc_core.metadata import Metadata
 
 __all__ = [
+    "EOF",
     "AbortError",
     "AioRpcError",
     "BaseError",
@@ -27,6 +39,12 @@ __all__ = [
     "Metadata",
     "Server",
     "ServicerContext",
+    "StreamStreamCall",
+    "StreamStreamMultiCallable",
+    "StreamUnaryCall",
+    "StreamUnaryMultiCallable",
+    "UnaryStreamCall",
+    "UnaryStreamMultiCallable",
     "UnaryUnaryCall",
     "UnaryUnaryMultiCallable",
     "UsageError",

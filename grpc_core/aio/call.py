@@ -33,13 +33,14 @@ Response = TypeVar("Response")
 
 DEADLINE_EXCEEDED = "Deadline Exceeded"
 CANCELLED = "Locally cancelled by application!"
+ALREADY_FINISHED = "RPC already finished."
 
 
 class Call(Generic[Request, Response]):
     """What all four kinds of call have in common: metadata, status, cancellation, deadline, callbacks."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings) -> None:
-        self._method = method
+        self.method = method
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._fields: Fields = encode_metadata(settings.metadata)
@@ -117,7 +118,7 @@ class Call(Generic[Request, Response]):
         while self._attempt is None and self._code is None:
             await self._changed()
         if self._attempt is None:
-            self._raise_for_status()
+            self.raise_for_status()
 
     # -- what the observer of `calls` is told --------------------------------------------------------------------------
 
@@ -160,14 +161,14 @@ class Call(Generic[Request, Response]):
         if self._settings.timeout is not None and self._settings.timeout <= 0:
             self._loop.call_soon(self._on_deadline)
             return
-        protocol = self._method.channel.link.ready
+        protocol = self.method.channel.link.ready
         if protocol is not None:
             self._start_on(protocol)
         else:
             self._starting = self._loop.create_task(self._start_when_ready())
 
     async def _start_when_ready(self) -> None:
-        link = self._method.channel.link
+        link = self.method.channel.link
         try:
             protocol = await link.wait_ready(self._settings.wait_for_ready)
             while not protocol.session.accepts_calls:  # it went away before it was our turn
@@ -182,7 +183,7 @@ class Call(Generic[Request, Response]):
         fields = self._fields
         if self._deadline is not None:
             fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
-        head = self._method.head
+        head = self.method.head
         try:
             self._attempt = protocol.session.start(with_fields(head, fields), self)
         except Http2UsageError as error:
@@ -207,7 +208,7 @@ class Call(Generic[Request, Response]):
             self._settings.attempts == 0
             and self._code is None
             and self._initial_metadata is None
-            and not self._method.channel.is_closed
+            and not self.method.channel.is_closed
         )
 
     # -- ending --------------------------------------------------------------------------------------------------------
@@ -237,11 +238,36 @@ class Call(Generic[Request, Response]):
             self._timer = None
         if self._starting is not None and code in (StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED):
             self._starting.cancel()
-        self._method.channel.call_over(self)
+        self.method.channel.call_over(self)
         self._wake()
         callbacks, self._done_callbacks = self._done_callbacks, []
         for callback in callbacks:
             self._loop.call_soon(callback, self)
+
+    # -- for a writer of requests (`streaming.RequestWriter`) ----------------------------------------------------------
+
+    async def started(self) -> ClientCall:
+        """The attempt, as soon as there is one. Raises when the call is over."""
+        while self._attempt is None and self._code is None:
+            await self._changed()
+        if self._code is not None or self._attempt is None:
+            self.raise_for_status()
+            raise asyncio.InvalidStateError(ALREADY_FINISHED)
+        return self._attempt
+
+    async def wait_for_room(self) -> None:
+        """Return when one more message may be queued, or the call is over."""
+        while self._code is None and self._attempt is not None and not self._attempt.can_send:
+            await self._changed()
+
+    def end_with(self, code: StatusCode, details: str) -> None:
+        """End the call with a status of ours, unless it is over."""
+        self._cancel(details, code)
+
+    def flush(self) -> None:
+        """What was said on the connection leaves at the end of this turn of the loop."""
+        if self._protocol is not None and self._protocol.connection.has_output:
+            self._protocol.schedule_flush()
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 
@@ -266,7 +292,7 @@ class Call(Generic[Request, Response]):
 
     def _deserialize(self, message: bytes) -> Response:
         """The response; ends the call with INTERNAL when it cannot be read."""
-        deserialize = self._method.response_deserializer
+        deserialize = self.method.response_deserializer
         if deserialize is None:
             return message  # type: ignore[return-value]  # without a deserializer, Response is bytes
         try:
@@ -295,9 +321,9 @@ class Call(Generic[Request, Response]):
         peer = f" (peer {self._protocol.peername})" if self._protocol is not None else ""
         return f"{self._code.name}:{self._details}{peer}"
 
-    def _raise_for_status(self) -> None:
+    def raise_for_status(self) -> None:
         """Raise for a call that is over and not OK."""
-        if self._code is StatusCode.OK:
+        if self._code is None or self._code is StatusCode.OK:
             return
         if self.cancelled():
             raise asyncio.CancelledError(self._details)
@@ -305,7 +331,7 @@ class Call(Generic[Request, Response]):
 
     def __repr__(self) -> str:
         state = self._code.name if self._code is not None else "running"
-        return f"<{type(self).__name__} of {self._method.path} {state}>"
+        return f"<{type(self).__name__} of {self.method.path} {state}>"
 
 
 def serialize(method: Method[Request, Response], request: Request) -> bytes:
@@ -336,7 +362,7 @@ class UnaryResponse(Call[Request, Response]):
             self.cancel()
             raise
         if not self._has_response:
-            self._raise_for_status()
+            self.raise_for_status()
             assert self._message is not None
             self._response = self._deserialize(self._message)
             self._message = None

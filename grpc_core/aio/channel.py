@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.link import Link
+from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
@@ -80,6 +81,58 @@ class UnaryUnaryMultiCallable(_MultiCallable[Request, Response]):
         return UnaryUnaryCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request)
 
 
+class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
+    """Makes calls with one request and a stream of responses."""
+
+    def __call__(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> UnaryStreamCall[Request, Response]:
+        """Start a call; iterate over it, or `read` from it."""
+        self._method.channel.check_open(credentials, compression)
+        return UnaryStreamCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request)
+
+
+class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
+    """Makes calls with a stream of requests and one response."""
+
+    def __call__(
+        self,
+        request_iterator: RequestIterator[Request] | None = None,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> StreamUnaryCall[Request, Response]:
+        """Start a call. Its requests come from the iterator (async or plain) or, without one, from `write`."""
+        self._method.channel.check_open(credentials, compression)
+        return StreamUnaryCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request_iterator)
+
+
+class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
+    """Makes calls with a stream of requests and a stream of responses."""
+
+    def __call__(
+        self,
+        request_iterator: RequestIterator[Request] | None = None,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> StreamStreamCall[Request, Response]:
+        """Start a call. Requests as for `StreamUnaryMultiCallable`, responses as for `UnaryStreamMultiCallable`."""
+        self._method.channel.check_open(credentials, compression)
+        return StreamStreamCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request_iterator)
+
+
 class Channel:
     """A channel to one target. Nothing happens before the first call, or `get_state(try_to_connect=True)`.
 
@@ -116,6 +169,36 @@ class Channel:
     ) -> UnaryUnaryMultiCallable[Request, Response]:
         """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
         return UnaryUnaryMultiCallable(Method(self, method, request_serializer, response_deserializer))
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryStreamMultiCallable[Request, Response]:
+        """A callable for a method with one request and a stream of responses."""
+        return UnaryStreamMultiCallable(Method(self, method, request_serializer, response_deserializer))
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> StreamUnaryMultiCallable[Request, Response]:
+        """A callable for a method with a stream of requests and one response."""
+        return StreamUnaryMultiCallable(Method(self, method, request_serializer, response_deserializer))
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> StreamStreamMultiCallable[Request, Response]:
+        """A callable for a method with a stream of requests and a stream of responses."""
+        return StreamStreamMultiCallable(Method(self, method, request_serializer, response_deserializer))
 
     def get_state(self, try_to_connect: bool = False) -> ChannelConnectivity:
         """How the channel stands; with `try_to_connect` an idle one begins to connect."""

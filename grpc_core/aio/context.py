@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from grpc_core.aio.eof import EOF
 from grpc_core.calls import ServerCall
 from grpc_core.errors import AbortError, UsageError
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
+from grpc_core.methods import RpcMethodHandler
 from grpc_core.status import StatusCode, normalize_code
+from grpc_core.wire import MessageError
 
 if TYPE_CHECKING:
     from grpc_core.aio.protocol import ServerProtocol
 
 MetadataLike = Iterable[tuple[str, MetadataValue]]
+ALREADY_FINISHED = "RPC already finished."
+
+_log = logging.getLogger("grpc_core.aio.server")
 
 
 class ServicerContext:
@@ -26,6 +33,7 @@ class ServicerContext:
         "_code",
         "_deadline",
         "_details",
+        "_handler",
         "_protocol",
         "_trailing",
         "_trailing_fields",
@@ -33,8 +41,11 @@ class ServicerContext:
         "aborted",
     )
 
-    def __init__(self, call: ServerCall, protocol: ServerProtocol, deadline: float | None) -> None:
+    def __init__(
+        self, call: ServerCall, handler: RpcMethodHandler, protocol: ServerProtocol, deadline: float | None
+    ) -> None:
         self._call = call
+        self._handler = handler
         self._protocol = protocol
         self._deadline = deadline
         self._code: StatusCode | None = None
@@ -142,6 +153,40 @@ class ServicerContext:
         self._call.send_initial_metadata(encode_metadata(tuple(initial_metadata)))
         self._protocol.schedule_flush()
 
+    async def read(self) -> Any:
+        """The next request, or `EOF` when the client sends no more. Only for methods with a stream of requests.
+
+        Raises asyncio.InvalidStateError when the call is over.
+        """
+        if not self._handler.request_streaming:
+            raise UsageError("read is for methods with a stream of requests")
+        inbox = self._call.inbox
+        while True:
+            message = inbox.take()
+            if message is not None:
+                self._protocol.schedule_flush()
+                return self.deserialize(message)
+            if self._call.is_over:
+                raise asyncio.InvalidStateError(ALREADY_FINISHED)
+            if inbox.is_over:
+                return EOF
+            self._protocol.schedule_flush()
+            await self._changed()
+
+    async def write(self, message: Any) -> None:
+        """Send one response; returns when there is room for the next. Only for methods with a stream of responses.
+
+        Raises asyncio.InvalidStateError when the call is over.
+        """
+        if not self._handler.response_streaming:
+            raise UsageError("write is for methods with a stream of responses")
+        if self._call.is_over:
+            raise asyncio.InvalidStateError(ALREADY_FINISHED)
+        self._call.send_message(self.serialize(message))
+        self._protocol.schedule_flush()
+        while not (self._call.can_send or self._call.is_over):
+            await self._changed()
+
     def set_compression(self, compression: Any) -> None:
         """Ask for compressed responses: only "none" can be had."""
         if getattr(compression, "value", compression) not in (None, 0):
@@ -157,6 +202,41 @@ class ServicerContext:
         """The event loop that the call belongs to."""
         return self._protocol.loop
 
+    def deserialize(self, message: bytes) -> Any:
+        """A request from its octets. Raises MessageError INTERNAL, after logging why."""
+        deserialize = self._handler.request_deserializer
+        if deserialize is None:
+            return message
+        try:
+            return deserialize(message)
+        except Exception:
+            _log.exception("a request of %s cannot be deserialized", self._call.request.path)
+            raise MessageError(StatusCode.INTERNAL, "Exception deserializing request!")
+
+    def serialize(self, response: Any) -> bytes:
+        """The octets of a response. Raises MessageError INTERNAL, after logging why."""
+        serialize = self._handler.response_serializer
+        try:
+            message = serialize(response) if serialize is not None else response
+        except Exception:
+            _log.exception("a response of %s cannot be serialized", self._call.request.path)
+            raise MessageError(StatusCode.INTERNAL, "Failed to serialize response!")
+        if not isinstance(message, bytes):
+            raise MessageError(StatusCode.INTERNAL, "Failed to serialize response!")
+        return message
+
+    async def _changed(self) -> None:
+        future: asyncio.Future[None] = self._protocol.loop.create_future()
+        self._waiters.append(future)
+        await future
+
+    def wake(self) -> None:
+        """Something has happened to the call: whoever waits looks again."""
+        waiters, self._waiters = self._waiters, []
+        for future in waiters:
+            if not future.done():
+                future.set_result(None)
+
     def finish(self, code: StatusCode, details: str) -> None:
         """Send the status, unless the call is over."""
         self._call.finish(code, details, self._trailing_fields)
@@ -167,6 +247,42 @@ class ServicerContext:
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             self._protocol.loop.call_soon(callback, self)
+
+
+class RequestIterator:
+    """The requests of a stream, for a handler that is a coroutine: `async for request in requests`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await self._context.read()
+        if request is EOF:
+            raise StopAsyncIteration
+        return request
+
+
+class SyncRequestIterator:
+    """The requests of a stream, for a handler that is a plain function: `for request in requests`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        request = asyncio.run_coroutine_threadsafe(self._context.read(), self._context.loop).result()
+        if request is EOF:
+            raise StopIteration
+        return request
 
 
 class SyncServicerContext:
@@ -195,6 +311,14 @@ class SyncServicerContext:
     def send_initial_metadata(self, initial_metadata: MetadataLike) -> Any:
         """As `ServicerContext.send_initial_metadata`."""
         return self._done(self._context.send_initial_metadata(initial_metadata))
+
+    def read(self) -> Any:
+        """As `ServicerContext.read`."""
+        return self._done(self._context.read())
+
+    def write(self, message: Any) -> Any:
+        """As `ServicerContext.write`."""
+        return self._done(self._context.write(message))
 
     def is_active(self) -> bool:
         """Whether the call is not over."""

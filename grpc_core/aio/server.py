@@ -1,31 +1,26 @@
-"""The asyncio server (grpcio's `grpc.aio.Server`): ports, connections, and the running of handlers.
+"""The asyncio server (grpcio's `grpc.aio.Server`): its ports, its connections, and which handler a call goes to.
 
-A call becomes a task when its handler can do something: for a method with one request, when that has come whole. So a
-slow client costs no task, and the deadline has been running all the while.
+How a handler is run is in `rpc`, how a port is bound in `listening`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import inspect
 import logging
-import os
 import socket
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from grpc_core.aio.context import ServicerContext, SyncServicerContext
+from grpc_core.aio.listening import bind
 from grpc_core.aio.protocol import ServerProtocol
+from grpc_core.aio.rpc import Rpc
 from grpc_core.calls import ServerCall
-from grpc_core.errors import AbortError, UsageError
-from grpc_core.methods import GenericRpcHandler, MethodTable, RpcMethodHandler
+from grpc_core.errors import UsageError
+from grpc_core.methods import GenericRpcHandler, MethodTable
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.status import StatusCode
-from grpc_core.target import Address, parse_target
-from grpc_core.wire import MessageError
+from grpc_core.target import parse_target
 from http2 import ErrorCode
 from http2.aio.transport import Tap
 
@@ -34,8 +29,6 @@ _log = logging.getLogger("grpc_core.aio.server")
 METHOD_NOT_FOUND = "Method not found!"
 CONCURRENCY_EXCEEDED = "Concurrent RPC limit exceeded!"
 _LISTEN_BACKLOG = 1024
-
-_is_coroutine_function = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class Server:
@@ -62,7 +55,7 @@ class Server:
         self._sockets: list[socket.socket] = []
         self._listeners: list[asyncio.Server] = []
         self._protocols: set[ServerProtocol] = set()
-        self._rpcs: set[_Rpc] = set()
+        self._rpcs: set[Rpc] = set()
         self._started = False
         self._stopping: asyncio.Task[None] | None = None
         self._grace_end: asyncio.Event | None = None
@@ -89,7 +82,7 @@ class Server:
         bound: list[socket.socket] = []
         try:
             for candidate in parse_target(address).addresses:
-                bound += _bind(candidate, self._options.reuse_port)
+                bound += bind(candidate, self._options.reuse_port)
         except (OSError, ValueError) as error:
             for listening in bound:
                 listening.close()
@@ -205,9 +198,6 @@ class Server:
         if handler is None:
             call.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
             return
-        if handler.request_streaming or handler.response_streaming:
-            call.finish(StatusCode.UNIMPLEMENTED, "streaming methods are not supported yet")
-            return
         if self._concurrent_max is not None and len(self._rpcs) >= self._concurrent_max:
             call.finish(StatusCode.RESOURCE_EXHAUSTED, CONCURRENCY_EXCEEDED)
             return
@@ -215,13 +205,13 @@ class Server:
             # Calls that their client has cancelled count until their handlers end (CVE-2023-44487).
             call.reset(ErrorCode.REFUSED_STREAM)
             return
-        rpc = _Rpc(self, protocol, call, handler)
+        rpc = Rpc(self, protocol, call, handler)
         self._rpcs.add(rpc)
         protocol.running += 1
         call.observer = rpc
         rpc.begin()
 
-    def rpc_ended(self, rpc: _Rpc) -> None:
+    def rpc_ended(self, rpc: Rpc) -> None:
         """A handler has ended, or never began and never will."""
         if rpc in self._rpcs:
             self._rpcs.discard(rpc)
@@ -231,200 +221,6 @@ class Server:
     def thread_pool(self) -> concurrent.futures.Executor | None:
         """Where plain functions run as handlers."""
         return self._thread_pool
-
-
-class _Rpc:
-    """One call on the server: waits for its request, runs its handler, sends what comes of it."""
-
-    __slots__ = ("_call", "_context", "_handler", "_has_begun", "_server", "_timer", "protocol", "task")
-
-    def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, handler: RpcMethodHandler) -> None:
-        self._server = server
-        self._call = call
-        self._handler = handler
-        self.protocol = protocol
-        self.task: asyncio.Task[None] | None = None
-        self._has_begun = False
-        self._timer: asyncio.TimerHandle | None = None
-        timeout_s = call.request.timeout_s
-        deadline = None
-        if timeout_s is not None:
-            deadline = protocol.loop.time() + timeout_s
-            self._timer = protocol.loop.call_later(timeout_s, self._on_deadline)
-        self._context = ServicerContext(call, protocol, deadline)
-
-    def begin(self) -> None:
-        """Wait for the request; a call whose deadline has passed does not begin."""
-        if self._call.request.timeout_s == 0:
-            self._on_deadline()
-            return
-        self._call.inbox.is_wanted = True
-        if self._call.inbox.is_over:
-            self.message_received()
-
-    # -- what the observer of `calls` is told --------------------------------------------------------------------------
-
-    def headers_received(self) -> None:
-        """A server receives no response."""
-
-    def message_received(self) -> None:
-        inbox = self._call.inbox
-        count = len(inbox)
-        if self.task is not None or self._call.is_over or (count < 2 and not inbox.is_over):
-            return
-        if count != 1:
-            self._call.fail(
-                StatusCode.UNIMPLEMENTED, f"{count} requests for a method that takes one: {self._call.request.path}"
-            )
-            return
-        message = inbox.take()
-        assert message is not None
-        self.task = self.protocol.loop.create_task(self._run(message))
-
-    def writable(self) -> None:
-        """A unary response is queued whole."""
-
-    def finished(self) -> None:
-        """The call was cancelled, or failed before the handler could end it."""
-        self._context.run_callbacks()
-        if self.task is not None:
-            self.task.cancel()
-        if not self._has_begun:  # a task that is cancelled before its first step never takes it
-            self._end()
-
-    # -- the handler ---------------------------------------------------------------------------------------------------
-
-    async def _run(self, message: bytes) -> None:
-        self._has_begun = True
-        try:
-            response = await self._respond(message)
-            if response is not None and not self._call.is_over:
-                self._call.send_message(response)
-                self._context.finish(self._context.code() or StatusCode.OK, self._context.details())
-        except MessageError as error:
-            self._context.finish(error.code, error.details)
-        except asyncio.CancelledError:
-            self._context.finish(StatusCode.CANCELLED, "the handler was cancelled")
-        except Exception as error:
-            self._on_exception(error)
-        finally:
-            self._end()
-
-    async def _respond(self, message: bytes) -> bytes | None:
-        """The serialized response; None when the call has got its status already."""
-        handler = self._handler
-        context = self._context
-        request: Any = message
-        if handler.request_deserializer is not None:
-            try:
-                request = handler.request_deserializer(message)
-            except Exception:
-                _log.exception("the request of %s cannot be deserialized", self._call.request.path)
-                context.finish(StatusCode.INTERNAL, "Exception deserializing request!")
-                return None
-        behavior = handler.unary_unary
-        assert behavior is not None
-        if _is_coroutine_function(behavior):
-            response = await behavior(request, context)
-        else:
-            response = await self.protocol.loop.run_in_executor(
-                self._server.thread_pool, behavior, request, SyncServicerContext(context)
-            )
-            if inspect.isawaitable(response):
-                response = await response
-        code = context.code()
-        if code is not None and code is not StatusCode.OK:
-            context.finish(code, context.details())  # a call that failed has no response, as in grpcio
-            return None
-        if handler.response_serializer is None:
-            serialized = response
-        else:
-            try:
-                serialized = handler.response_serializer(response)
-            except Exception:
-                _log.exception("the response of %s cannot be serialized", self._call.request.path)
-                context.finish(StatusCode.INTERNAL, "Failed to serialize response!")
-                return None
-        if not isinstance(serialized, bytes):
-            context.finish(StatusCode.INTERNAL, "Failed to serialize response!")
-            return None
-        return serialized
-
-    def _on_exception(self, error: Exception) -> None:
-        context = self._context
-        if isinstance(error, AbortError) and context.aborted:
-            return
-        code = context.code()
-        if code is None or code is StatusCode.OK:
-            _log.exception("the handler of %s raised", self._call.request.path)
-            context.finish(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
-        else:
-            context.finish(code, context.details())
-
-    # -- ending --------------------------------------------------------------------------------------------------------
-
-    def _on_deadline(self) -> None:
-        self._timer = None
-        self._call.fail(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-        self.protocol.schedule_flush()
-
-    def stop(self, reason: str) -> None:
-        """The server stops: whoever still waits for an answer gets this one."""
-        self._call.fail(StatusCode.UNAVAILABLE, reason)
-
-    def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._context.run_callbacks()
-        self._server.rpc_ended(self)
-
-
-def _bind(address: Address, reuse_port: bool) -> list[socket.socket]:
-    """A listening address, bound; a host name is bound on all its addresses, with one port. Raises OSError."""
-    if address.path:
-        return [_bind_unix(address.path)]
-    infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    bound: list[socket.socket] = []
-    try:
-        for family, _, _, _, name in infos:
-            if bound and not address.port:  # the port that was chosen for the first
-                name = (name[0], bound[0].getsockname()[1], *name[2:])
-            bound.append(_bind_tcp(family, name, reuse_port))
-    except OSError:
-        for listening in bound:
-            listening.close()
-        raise
-    return bound
-
-
-def _bind_tcp(family: int, name: Any, reuse_port: bool) -> socket.socket:
-    """A TCP address, bound. "[::]" takes IPv4 too, as grpcio's does."""
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port and hasattr(socket, "SO_REUSEPORT"):
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        bound.bind(name)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _bind_unix(path: str) -> socket.socket:
-    """A unix socket, bound. The file that an earlier server has left behind is taken away first, as grpcio does."""
-    if path[0] != "\0" and os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
-        os.unlink(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        bound.bind(path)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 def server(

@@ -1,0 +1,57 @@
+"""Listening addresses of a server, bound when they are named: so the port that was chosen is known before it starts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from typing import Any
+
+from grpc_core.target import Address
+
+
+def bind(address: Address, reuse_port: bool) -> list[socket.socket]:
+    """A listening address, bound; a host name is bound on all its addresses, with one port. Raises OSError."""
+    if address.path:
+        return [_bind_unix(address.path)]
+    infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, name in infos:
+            if bound and not address.port:  # the port that was chosen for the first
+                name = (name[0], bound[0].getsockname()[1], *name[2:])
+            bound.append(_bind_tcp(family, name, reuse_port))
+    except OSError:
+        for listening in bound:
+            listening.close()
+        raise
+    return bound
+
+
+def _bind_tcp(family: int, name: Any, reuse_port: bool) -> socket.socket:
+    """A TCP address, bound. "[::]" takes IPv4 too, as grpcio's does."""
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port and hasattr(socket, "SO_REUSEPORT"):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind(name)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A unix socket, bound. The file that an earlier server has left behind is taken away first, as grpcio does."""
+    if path[0] != "\0" and os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+        os.unlink(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        bound.bind(path)
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -1,0 +1,214 @@
+"""The running of handlers: one call on the server, from its first octet to its status.
+
+A call becomes a task when its handler can do something: for a method with one request, when that has come whole; for a
+stream of requests, at once. So a slow client costs no task, and the deadline has been running all the while.
+
+A handler is a coroutine function, an async generator function (for a stream of responses), or a plain function, which
+runs in a thread. All three may end by returning, by `context.abort`, or by any other exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterable, Awaitable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestIterator, SyncServicerContext
+from grpc_core.aio.protocol import ServerProtocol
+from grpc_core.calls import ServerCall
+from grpc_core.errors import AbortError
+from grpc_core.methods import Behavior, RpcMethodHandler
+from grpc_core.status import StatusCode
+from grpc_core.wire import MessageError
+
+if TYPE_CHECKING:
+    from grpc_core.aio.server import Server
+
+_log = logging.getLogger("grpc_core.aio.server")
+
+_is_coroutine_function = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
+_is_async_generator_function = lru_cache(maxsize=1024)(inspect.isasyncgenfunction)
+
+
+def _behavior_of(handler: RpcMethodHandler) -> Behavior:
+    """The function of a handler, by its kind."""
+    if handler.request_streaming:
+        behavior = handler.stream_stream if handler.response_streaming else handler.stream_unary
+    else:
+        behavior = handler.unary_stream if handler.response_streaming else handler.unary_unary
+    assert behavior is not None
+    return behavior
+
+
+class Rpc:
+    """One call on the server: waits for its request, runs its handler, sends what comes of it."""
+
+    __slots__ = ("_call", "_context", "_handler", "_has_begun", "_server", "_timer", "protocol", "task")
+
+    def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, handler: RpcMethodHandler) -> None:
+        self._server = server
+        self._call = call
+        self._handler = handler
+        self.protocol = protocol
+        self.task: asyncio.Task[None] | None = None
+        self._has_begun = False
+        self._timer: asyncio.TimerHandle | None = None
+        timeout_s = call.request.timeout_s
+        deadline = None
+        if timeout_s is not None:
+            deadline = protocol.loop.time() + timeout_s
+            self._timer = protocol.loop.call_later(timeout_s, self._on_deadline)
+        self._context = ServicerContext(call, handler, protocol, deadline)
+
+    def begin(self) -> None:
+        """Start the handler, or wait for its request; a call whose deadline has passed does not begin."""
+        if self._call.request.timeout_s == 0:
+            self._on_deadline()
+        elif self._handler.request_streaming:
+            self.task = self.protocol.loop.create_task(self._run(None))
+        else:
+            self._call.inbox.is_wanted = True
+            if self._call.inbox.is_over:
+                self.message_received()
+
+    # -- what the observer of `calls` is told --------------------------------------------------------------------------
+
+    def headers_received(self) -> None:
+        """A server receives no response."""
+
+    def message_received(self) -> None:
+        if self._handler.request_streaming:
+            self._context.wake()
+            return
+        inbox = self._call.inbox
+        count = len(inbox)
+        if self.task is not None or self._call.is_over or (count < 2 and not inbox.is_over):
+            return
+        if count != 1:
+            self._call.fail(
+                StatusCode.UNIMPLEMENTED, f"{count} requests for a method that takes one: {self._call.request.path}"
+            )
+            return
+        message = inbox.take()
+        assert message is not None
+        self.task = self.protocol.loop.create_task(self._run(message))
+
+    def writable(self) -> None:
+        self._context.wake()
+
+    def finished(self) -> None:
+        """The call was cancelled, or failed before the handler could end it."""
+        self._context.run_callbacks()
+        self._context.wake()
+        if self.task is not None:
+            self.task.cancel()
+        if not self._has_begun:  # a task that is cancelled before its first step never takes it
+            self._end()
+
+    # -- the handler ---------------------------------------------------------------------------------------------------
+
+    async def _run(self, message: bytes | None) -> None:
+        """Run the handler: for one request, or, with None, for the stream of them."""
+        self._has_begun = True
+        context = self._context
+        try:
+            request = None if message is None else context.deserialize(message)
+            behavior = _behavior_of(self._handler)
+            if self._handler.response_streaming:
+                await self._stream(behavior, request)
+            else:
+                await self._respond(behavior, request)
+        except MessageError as error:
+            context.finish(error.code, error.details)
+        except asyncio.CancelledError:
+            context.finish(StatusCode.CANCELLED, "the handler was cancelled")
+        except Exception as error:
+            self._on_exception(error)
+        finally:
+            self._end()
+
+    async def _respond(self, behavior: Behavior, request: Any) -> None:
+        """Run a handler with one response, and send it."""
+        context = self._context
+        if _is_coroutine_function(behavior):
+            response = await behavior(self._request(request), context)
+        else:
+            response = await self._in_thread(behavior, request)
+            if inspect.isawaitable(response):
+                response = await response
+        code = context.code()
+        if code is not None and code is not StatusCode.OK:
+            context.finish(code, context.details())  # a call that failed has no response, as in grpcio
+        elif not self._call.is_over:
+            self._call.send_message(context.serialize(response))
+            context.finish(StatusCode.OK, context.details())
+
+    async def _stream(self, behavior: Behavior, request: Any) -> None:
+        """Run a handler with a stream of responses, which it yields or writes itself."""
+        context = self._context
+        if _is_async_generator_function(behavior):
+            responses: Any = behavior(self._request(request), context)
+        elif _is_coroutine_function(behavior):
+            responses = await behavior(self._request(request), context)
+        else:
+            responses = await self._in_thread(self._iterate_in_thread, behavior, request)
+            if isinstance(responses, Awaitable):
+                responses = await responses
+        if isinstance(responses, AsyncIterable):
+            async for response in responses:
+                await context.write(response)
+        context.finish(context.code() or StatusCode.OK, context.details())
+
+    def _request(self, request: Any) -> Any:
+        """What a coroutine is given: the request, or the stream of them."""
+        return RequestIterator(self._context) if self._handler.request_streaming else request
+
+    async def _in_thread(self, function: Any, *arguments: Any) -> Any:
+        """Run a plain function with the request (the last of the arguments) and a context, in the server's threads."""
+        *before, request = arguments
+        if self._handler.request_streaming:
+            request = SyncRequestIterator(self._context)
+        context = SyncServicerContext(self._context)
+        return await self.protocol.loop.run_in_executor(self._server.thread_pool, function, *before, request, context)
+
+    def _iterate_in_thread(self, behavior: Behavior, request: Any, context: SyncServicerContext) -> Any:
+        """In a thread: send what a plain function yields. What it may return for the event loop is handed on."""
+        responses = behavior(request, context)
+        if responses is None or isinstance(responses, (AsyncIterable, Awaitable)):
+            return responses
+        for response in responses:
+            context.write(response)
+        return None
+
+    def _on_exception(self, error: Exception) -> None:
+        context = self._context
+        if isinstance(error, AbortError) and context.aborted:
+            return
+        code = context.code()
+        if code is None or code is StatusCode.OK:
+            if not self._call.is_over:
+                _log.exception("the handler of %s raised", self._call.request.path)
+            context.finish(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
+        else:
+            context.finish(code, context.details())
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    def _on_deadline(self) -> None:
+        self._timer = None
+        self._call.fail(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        self.protocol.schedule_flush()
+
+    def stop(self, reason: str) -> None:
+        """The server stops: whoever still waits for an answer gets this one."""
+        self._call.fail(StatusCode.UNAVAILABLE, reason)
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._context.run_callbacks()
+        self._server.rpc_ended(self)
