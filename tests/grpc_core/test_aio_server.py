@@ -313,8 +313,8 @@ def test_codecs_of_the_handler_and_what_breaks_them(caplog: pytest.LogCaptureFix
 
     with caplog.at_level(logging.ERROR, "grpc_core.aio.server"):
         run(main())
-    assert "the request of /c/BadIn cannot be deserialized" in caplog.text
-    assert "the response of /c/BadOut cannot be serialized" in caplog.text
+    assert "a request of /c/BadIn cannot be deserialized" in caplog.text
+    assert "a response of /c/BadOut cannot be serialized" in caplog.text
 
 
 # -- sizes -------------------------------------------------------------------------------------------------------------
