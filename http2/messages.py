@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from hpack_codec import Field, FieldList
+from hpack_codec import Field, FieldList, NeverIndexedField
 
 REQUEST: Final = 0
 RESPONSE: Final = 1
@@ -284,11 +284,17 @@ def _join_cookies(fields: FieldList) -> FieldList:
 
 
 def field_list(fields: Iterable[tuple[str | bytes, str | bytes]]) -> FieldList:
-    """Fields as people write them (str or bytes, names in any case) as a field list: lower-case names, octets."""
-    return tuple(
-        (
-            (name.encode("ascii") if isinstance(name, str) else name).lower(),
-            value.encode("latin-1") if isinstance(value, str) else value,
-        )
-        for name, value in fields
+    """Fields as people write them (str or bytes, names in any case) as a field list: lower-case names, octets.
+
+    A `NeverIndexedField` stays one.
+    """
+    return tuple([_field(field) for field in fields])
+
+
+def _field(field: tuple[str | bytes, str | bytes]) -> Field:
+    name, value = field
+    octets = (
+        (name.encode("ascii") if isinstance(name, str) else name).lower(),
+        value.encode("latin-1") if isinstance(value, str) else value,
     )
+    return NeverIndexedField(*octets) if isinstance(field, NeverIndexedField) else octets

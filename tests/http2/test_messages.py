@@ -356,3 +356,8 @@ def test_a_head_cannot_be_extended_by_what_needs_a_look_at_the_whole(field: Fiel
 def test_a_field_list_is_written_in_str_or_bytes_and_any_case() -> None:
     fields = field_list([("Content-Type", "text/plain"), (b"X-Bin", b"\xff"), ("x-latin", "é")])
     assert fields == ((b"content-type", b"text/plain"), (b"x-bin", b"\xff"), (b"x-latin", b"\xe9"))
+
+
+def test_a_field_that_must_not_be_indexed_stays_one() -> None:
+    (field,) = field_list([NeverIndexedField(b"Authorization", b"secret")])
+    assert field == NeverIndexedField(b"authorization", b"secret")
