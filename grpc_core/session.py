@@ -21,6 +21,7 @@ from grpc_core.headers import (
 )
 from grpc_core.status import StatusCode
 from grpc_core.wire import RECEIVE_BYTES_MAX
+from hpack_codec import FieldList
 from http2 import (
     Connection,
     ConnectionTerminated,
@@ -36,6 +37,7 @@ from http2 import (
     UsageError,
 )
 from http2.errors import error_name
+from http2.messages import MalformedMessage
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,26 @@ class Limits:
 
     receive_bytes_max: int = RECEIVE_BYTES_MAX
     send_bytes_max: int = -1
+
+
+class GrpcConnection(Connection):
+    """An HTTP/2 connection that reads spaces at the ends of field values.
+
+    RFC 9113 §8.2.1 makes such a message malformed, but gRPC's percent-encoding leaves %x20 as it is, wherever it stands
+    ("Percent-Byte-Unencoded"), and C-core sends it so: in the `grpc-message` of an exception without text, for one.
+    """
+
+    def _read_head(self, fields: FieldList) -> Head:
+        try:
+            return super()._read_head(fields)
+        except MalformedMessage:
+            stripped = tuple([(name, value if name[:1] == b":" else value.strip(b" ")) for name, value in fields])
+            if stripped == fields:
+                raise
+        head = super()._read_head(stripped)
+        if head.fields == stripped:
+            head.fields = fields
+        return head
 
 
 class ServerSession:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from grpc_core.calls import ServerCall
 from grpc_core.options import Options
-from grpc_core.session import ClientSession, ServerSession
+from grpc_core.session import ClientSession, GrpcConnection, ServerSession
 from grpc_core.target import format_peer
-from http2 import Connection, ConnectionTerminated, Event, SettingsReceived
+from http2 import ConnectionTerminated, Event, SettingsReceived
 from http2.aio.transport import ConnectionProtocol, Tap
 
 
@@ -19,7 +19,7 @@ class ServerProtocol(ConnectionProtocol):
     def __init__(
         self, options: Options, accept: Callable[[ServerProtocol, ServerCall], None], tap: Tap | None = None
     ) -> None:
-        super().__init__(Connection.server(options.config), tap=tap)
+        super().__init__(GrpcConnection.server(options.config), tap=tap)
         self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits)
         self.running = 0
         """Handlers that have begun and not ended, whatever became of their streams."""
@@ -41,7 +41,7 @@ class ClientProtocol(ConnectionProtocol):
     """A client's connection. `ready` is done when the server's SETTINGS have come (gRPC: READY), or it has failed."""
 
     def __init__(self, options: Options, lost: Callable[[ClientProtocol], None], tap: Tap | None = None) -> None:
-        super().__init__(Connection.client(options.config), tap=tap)
+        super().__init__(GrpcConnection.client(options.config), tap=tap)
         self.session = ClientSession(self.connection, options.limits)
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self._lost = lost

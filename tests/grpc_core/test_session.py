@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from grpc_core.calls import ServerCall
-from grpc_core.session import ClientSession, Limits, ServerSession
+from grpc_core.session import ClientSession, GrpcConnection, Limits, ServerSession
 from grpc_core.status import StatusCode
+from hpack_codec import FieldList
 from http2 import ConnectionClosedError, ErrorCode, UsageError
 from http2.config import Config
 from http2.frames import SETTINGS, build_frame, build_goaway, build_rst_stream, build_settings
@@ -270,3 +271,46 @@ def test_room_in_the_window_of_a_served_call_that_is_over() -> None:
     faced.peer.skip()
     faced.session.handle(faced.peer.take_events())
     assert faced.log.seen == []
+
+
+# -- spaces at the ends of values --------------------------------------------------------------------------------------
+
+
+def test_spaces_at_the_ends_of_values_are_read_as_c_core_sends_them() -> None:
+    """RFC 9113 §8.2.1 forbids them, gRPC's percent-encoding allows them, and grpcio sends them."""
+    peer = Peer(GrpcConnection.client())
+    session = ClientSession(peer.connection, Limits())
+    call = session.start(HEAD, Log())
+    call.half_close()
+    peer.skip()
+    details = b"Unexpected <class 'ZeroDivisionError'>: "
+    trailers = ((b"grpc-status", b"2"), (b"grpc-message", details), (b"x-t", b" v "))
+    peer.sends(peer.headers(1, RESPONSE + trailers, end_stream=True))
+    session.handle(peer.take_events())
+    assert (call.code, call.details) == (StatusCode.UNKNOWN, details.decode())
+    assert call.trailing_metadata == (("x-t", " v "),)
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        (((b"x-a", b" v"),), (("x-a", " v"),)),
+        # Cookies are joined by HTTP/2 (§8.2.3), so the fields are not those that came; spaces may be stripped.
+        (((b"x-a", b" v"), (b"cookie", b" a=1"), (b"cookie", b"b=2 ")), (("x-a", "v"), ("cookie", "a=1; b=2"))),
+    ],
+)
+def test_spaces_in_request_metadata(more: FieldList, seen: object) -> None:
+    peer = Peer(GrpcConnection.server(SERVER))
+    calls: list[ServerCall] = []
+    session = ServerSession(peer.connection, calls.append, Limits())
+    peer.sends(peer.headers(1, REQUEST + more))
+    session.handle(peer.take_events())
+    assert calls[0].request.metadata == seen
+
+
+@pytest.mark.parametrize("field", [(b"x-a", b"v\0"), (b"x-a", b"\tv"), (b"Upper", b" v"), (b":path", b" /a/b")])
+def test_what_else_is_malformed_stays_so(field: tuple[bytes, bytes]) -> None:
+    peer = Peer(GrpcConnection.server(Config()))
+    fields = request(path=field[1]) if field[0] == b":path" else (*REQUEST, field)
+    peer.sends(peer.headers(1, fields))
+    peer.expects("RFC 9113 §8.1.1", headers(1, end_stream=True), rst_stream(1, ErrorCode.PROTOCOL_ERROR))
