@@ -16,6 +16,8 @@ from struct import Struct
 from grpc_core.status import StatusCode
 
 PREFIX_BYTES = 5
+_SMALL_BYTES = 1024  # pieces below this are gathered: a message in frames of one octet must not cost an object for each
+_GATHERED_BYTES_MAX = 16_384
 RECEIVE_BYTES_MAX = 4 * 1024 * 1024
 """The default of `grpc.max_receive_message_length` in every implementation."""
 
@@ -52,7 +54,7 @@ class MessageReader:
     def __init__(self, bytes_max: int = RECEIVE_BYTES_MAX, decompress: Decompress | None = None) -> None:
         self._bytes_max = bytes_max
         self.decompress = decompress
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | bytearray] = []
         self._have = 0
         self._needed = PREFIX_BYTES  # octets, from the beginning of the prefix, that the next step needs
 
@@ -68,12 +70,12 @@ class MessageReader:
         """
         messages: list[tuple[bytes, int]] = []
         if self._have:
-            self._have += len(data)
-            self._chunks.append(data)
+            self._keep(data)
             if self._have < self._needed:
                 return messages
             data = b"".join(self._chunks)
             self._chunks.clear()
+            self._have = 0
         offset = 0
         end = len(data)
         needed = PREFIX_BYTES
@@ -88,11 +90,21 @@ class MessageReader:
             message = data[offset + PREFIX_BYTES : stop]
             messages.append((self._decompressed(message) if flag else message, stop - offset))
             offset = stop
-        self._have = end - offset
         self._needed = needed
-        if self._have:
-            self._chunks.append(data[offset:] if offset else data)
+        if offset < end:
+            self._keep(data[offset:] if offset else data)
         return messages
+
+    def _keep(self, data: bytes) -> None:
+        """Keep a piece of a message that is not complete."""
+        self._have += len(data)
+        chunks = self._chunks
+        if len(data) >= _SMALL_BYTES:
+            chunks.append(data)
+        elif chunks and isinstance(last := chunks[-1], bytearray) and len(last) < _GATHERED_BYTES_MAX:
+            last += data
+        else:
+            chunks.append(bytearray(data))
 
     def finish(self) -> None:
         """The content is over. Raises MessageError when it ends inside a message."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,3 +166,20 @@ def test_any_octets_in_any_chunking_end_alike_in_bounded_memory(wire: bytes, cut
         return messages, ""
 
     assert outcome(chunked(wire, cuts)) == outcome([wire])
+
+
+def test_a_message_in_pieces_of_two_octets_costs_its_size_and_little_more() -> None:
+    """DATA frames of two octets must not cost an object each while the message is not complete."""
+    size = 1 << 20
+    framed = frame_message(bytes(range(256)) * (size // 256))
+    reader = MessageReader()
+    tracemalloc.start()
+    try:
+        for offset in range(0, len(framed) - 2, 2):
+            assert reader.feed(framed[offset : offset + 2]) == []
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held <= size * 1.2, f"{held} octets are held for {size}"
+    rest = len(framed) - reader.partial_bytes
+    assert reader.feed(framed[-rest:]) == [(framed[5:], len(framed))]
