@@ -246,8 +246,6 @@ class ClientCall:
         self._finish(code, details)
 
     def _finish(self, code: StatusCode, details: str) -> None:
-        if self.code is not None:
-            return
         self.code = code
         self.details = details
         self.inbox.is_over = True

@@ -11,9 +11,21 @@ from grpc_core.target import Address
 
 
 def bind(address: Address, reuse_port: bool) -> list[socket.socket]:
-    """A listening address, bound; a host name is bound on all its addresses, with one port. Raises OSError."""
+    """A listening address, bound; a host name is bound on all its addresses, with one port. Raises OSError.
+
+    "[::]" is 0.0.0.0 on a machine without IPv6, as with grpcio.
+    """
     if address.path:
         return [_bind_unix(address.path)]
+    try:
+        return _bind_host(address, reuse_port)
+    except OSError:
+        if address.host != "::":
+            raise
+        return _bind_host(Address("0.0.0.0", address.port), reuse_port)
+
+
+def _bind_host(address: Address, reuse_port: bool) -> list[socket.socket]:
     infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
     try:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import Any, Self
 
 import pytest
@@ -328,7 +329,9 @@ Script_ = Callable[[Raw], Awaitable[None]]
 
 
 @asynccontextmanager
-async def raw_server(script: Script_, settings: dict[int, int] | None = None, greet: bool = True) -> AsyncIterator[int]:
+async def raw_server(
+    script: Script_, settings: dict[int, int] | None = None, greet: bool = True, tls: SSLContext | None = None
+) -> AsyncIterator[int]:
     """A server that plays `script` on each connection, after the handshake; its port."""
     tasks: list[asyncio.Task[None]] = []
 
@@ -346,7 +349,7 @@ async def raw_server(script: Script_, settings: dict[int, int] | None = None, gr
         finally:
             await raw.close()
 
-    server = await asyncio.start_server(play, "127.0.0.1", 0)
+    server = await asyncio.start_server(play, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -30,6 +30,7 @@ from tests.grpc_core.support import (
     service,
     status_of,
 )
+from tests.support.tls import TlsFiles, make_certificate
 
 REFUSED = (
     "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote host:"
@@ -268,6 +269,17 @@ def test_two_who_want_to_connect_make_one_connection() -> None:
             channel.get_state(try_to_connect=True)
             await asyncio.gather(method(channel)(b""), method(channel)(b""), channel.channel_ready())
             assert len(connections.seen) == 1
+            assert await channel.link.wait_ready(False) is channel.link.ready
+
+    run(main())
+
+
+def test_who_stops_watching_the_state_is_forgotten() -> None:
+    async def main() -> None:
+        async with joined() as (_, channel):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(channel.wait_for_state_change(ChannelConnectivity.IDLE), 0.01)
+            await channel.channel_ready()
 
     run(main())
 
@@ -328,5 +340,72 @@ def test_a_connection_closed_by_a_server_without_calls_is_replaced_at_the_next_c
             for _ in range(3):
                 assert await method(channel)(b"") == b"x"
                 await channel.wait_for_state_change(ChannelConnectivity.READY)
+
+    run(main())
+
+
+# -- TLS ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def contexts(files: TlsFiles, alpn: list[str]) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """(the server's, the client's): the client offers h2, the server agrees to `alpn`."""
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(files.cert, files.key)
+    server.set_alpn_protocols(alpn)
+    client = ssl.create_default_context(cafile=str(files.cert))
+    client.set_alpn_protocols(["h2"])
+    return server, client
+
+
+@pytest.mark.parametrize("options", [None, (("grpc.default_authority", "localhost:443"),)])
+def test_w130_a_channel_over_tls(tls_files: TlsFiles, options: Any) -> None:
+    """READY means that TLS is up too. The name that is verified is the authority's."""
+    heads: list[Any] = []
+
+    async def script(raw: Raw) -> None:
+        while True:
+            head = await raw.next_request()
+            heads.append(dict(head.fields))
+            await answer(raw, head.stream_id)
+
+    async def main() -> None:
+        server, client = contexts(tls_files, ["h2"])
+        async with (
+            raw_server(script, tls=server) as port,
+            aio.Channel(f"127.0.0.1:{port}", options, tls=client) as channel,
+        ):
+            assert await method(channel)(b"") == b"x"
+        assert heads[0][b":scheme"] == b"https"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("alpn", "authority", "text"),
+    [
+        ("h2", "other.example:443", "certificate is not valid for 'other.example'"),
+        ("http/1.1", "localhost:443", "ALPN agreed on None"),
+    ],
+)
+def test_tls_that_fails_says_why(tls_files: TlsFiles, alpn: str, authority: str, text: str) -> None:
+    async def script(raw: Raw) -> None:
+        await raw.rest()
+
+    async def main() -> None:
+        server, client = contexts(tls_files, [alpn])
+        options = (("grpc.default_authority", authority),)
+        async with (
+            raw_server(script, tls=server) as port,
+            aio.Channel(f"127.0.0.1:{port}", options, tls=client) as channel,
+        ):
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert text in details
 
     run(main())

@@ -15,6 +15,7 @@ import pytest
 
 import grpc_core as grpc
 from grpc_core import aio
+from grpc_core.aio import listening
 from grpc_core.methods import GenericRpcHandler, HandlerCallDetails
 from grpc_core.status import StatusCode
 from http2.errors import ErrorCode
@@ -22,10 +23,12 @@ from http2.frames import (
     DATA,
     GOAWAY,
     HEADERS,
+    PREFACE,
     RST_STREAM,
     WINDOW_UPDATE,
     build_frame,
     build_rst_stream,
+    build_settings,
     build_window_update,
     parse_goaway,
     parse_window_update,
@@ -108,6 +111,53 @@ def test_a_name_is_bound_on_all_its_addresses_with_one_port() -> None:
                 assert name[1] == port
                 await serves(f"[{name[0]}]:{port}" if family == socket.AF_INET6 else f"{name[0]}:{port}")
             await serves(f"localhost:{port}")
+
+    run(main())
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
+    """`two.example` has these addresses."""
+    original = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, **arguments: Any) -> Any:
+        real = hosts if host == "two.example" else (host,)
+        return [info for one in real for info in original(one, port, **arguments)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_name_with_two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    names(monkeypatch, "127.0.0.1", "127.0.0.2")
+
+    async def main() -> None:
+        async with bound("two.example:0") as (_, port):
+            await serves(f"127.0.0.1:{port}")
+            await serves(f"127.0.0.2:{port}")
+
+    run(main())
+
+
+def test_a_name_of_which_one_address_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    names(monkeypatch, "127.0.0.1", "203.0.113.1")
+    with pytest.raises(RuntimeError, match=r"Failed to bind to address two\.example:0"):
+        aio.server().add_insecure_port("two.example:0")
+
+
+def test_the_ipv6_wildcard_on_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = listening._bind_tcp
+
+    def without_ipv6(family: int, name: Any, reuse_port: bool) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return original(family, name, reuse_port)
+
+    monkeypatch.setattr(listening, "_bind_tcp", without_ipv6)
+
+    async def main() -> None:
+        async with bound("[::]:0") as (_, port):
+            await serves(f"127.0.0.1:{port}")
+        with pytest.raises(RuntimeError, match="not supported by protocol"):
+            aio.server().add_insecure_port("[::1]:0")
 
     run(main())
 
@@ -731,6 +781,55 @@ def test_a_connection_that_comes_while_the_server_stops_is_turned_away() -> None
             late.connection_lost(None)
             call.cancel()
             await stopping
+
+    run(main())
+
+
+def test_stop_waits_a_moment_for_handlers_that_do_not_end_at_once() -> None:
+    async def main() -> None:
+        ended = Events()
+
+        async def tidy(request: bytes, context: aio.ServicerContext) -> bytes:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                ended()
+            return b""
+
+        async with serving({"Tidy": tidy}) as (server, port), await Raw.connect(port) as raw:
+            raw.sends(raw.headers(1, request(path=b"/test.Service/Tidy")), raw.data(1, message(b""), end_stream=True))
+            await serves(f"127.0.0.1:{port}")
+            await server.stop(None)
+            assert len(ended.seen) == 1
+            assert not server._rpcs
+
+    run(main())
+
+
+def test_stop_cuts_off_a_client_that_does_not_read() -> None:
+    """More than the sockets' buffers is on its way to it, and nothing of it will ever arrive."""
+
+    async def main() -> None:
+        called = Events()
+
+        async def big(request: bytes, context: aio.ServicerContext) -> bytes:
+            called()
+            return bytes(50_000_000)
+
+        async with serving({"Big": big}) as (server, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+            raw = Raw(reader, writer, True)
+            windows = (build_settings({4: 2**31 - 1, 5: 2**24 - 1}), build_window_update(0, 2**31 - 1 - 65_535))
+            raw.sends(PREFACE, *windows, raw.headers(1, request(path=b"/test.Service/Big")))
+            raw.sends(raw.data(1, message(b""), end_stream=True))
+            await called.count(1)
+            await serves(f"127.0.0.1:{port}")
+            assert [protocol for protocol in server._protocols if protocol._writing_paused], "the response is stuck"
+            async with asyncio.timeout(10):
+                await server.stop(None)
+            await raw.close()
 
     run(main())
 
