@@ -1,0 +1,246 @@
+"""`grpc.health.v1.Health` (W190): asked by our client, and by the official one over grpcio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from grpc_core import StatusCode, aio, stub
+from grpc_core.health import (
+    DESCRIPTOR,
+    LISTED_MAX,
+    HealthCheckRequest,
+    HealthListRequest,
+    HealthServicer,
+    ServingStatus,
+    add_health,
+)
+from tests.grpc_core.support import run, status_of
+from tests.grpc_core.support_services import connected, official, running
+from tests.support.aio import run as run_loosely
+
+UNKNOWN, SERVING, NOT_SERVING, SERVICE_UNKNOWN = ServingStatus
+
+Health = stub(DESCRIPTOR)
+
+
+def test_the_whole_server_serves_from_the_beginning() -> None:
+    async def main() -> None:
+        server = aio.server()
+        add_health(server)
+        async with connected(server) as channel:
+            response = await Health(channel).Check(HealthCheckRequest(service=""))
+            assert response.status == SERVING
+
+    run(main())
+
+
+def test_check_says_what_was_set_and_not_found_for_what_was_not() -> None:
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        health.set("a", ServingStatus.NOT_SERVING)
+        health.set("b", 0)
+        async with connected(server) as channel:
+            check = Health(channel).Check
+            assert (await check(HealthCheckRequest(service="a"))).status == NOT_SERVING
+            assert (await check(HealthCheckRequest(service="b"))).status == UNKNOWN
+            assert await status_of(check(HealthCheckRequest(service="c"))) == (
+                StatusCode.NOT_FOUND,
+                "unknown service 'c'",
+            )
+
+    run(main())
+
+
+def test_watch_tells_at_once_and_then_each_change() -> None:
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        async with connected(server) as channel:
+            watch = Health(channel).Watch(HealthCheckRequest(service="a"))
+            assert (await watch.read()).status == SERVICE_UNKNOWN, "a service may come later: no error"
+            health.set("a", SERVING)
+            assert (await watch.read()).status == SERVING
+            health.set("a", SERVING)
+            health.set("b", NOT_SERVING)
+            health.set("a", NOT_SERVING)
+            assert (await watch.read()).status == NOT_SERVING, "what is no change of this service is not told"
+            watch.cancel()
+
+    run(main())
+
+
+def test_a_status_set_in_another_thread_reaches_the_watcher() -> None:
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        async with connected(server) as channel:
+            watch = Health(channel).Watch(HealthCheckRequest(service=""))
+            assert (await watch.read()).status == SERVING
+            thread = threading.Thread(target=health.set, args=("", NOT_SERVING))
+            thread.start()
+            assert (await watch.read()).status == NOT_SERVING
+            thread.join()
+            watch.cancel()
+
+    run(main())
+
+
+def test_graceful_shutdown_is_told_and_is_for_good() -> None:
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        health.set("a", SERVING)
+        async with connected(server) as channel:
+            stub = Health(channel)
+            watch = stub.Watch(HealthCheckRequest(service="a"))
+            assert (await watch.read()).status == SERVING
+            health.enter_graceful_shutdown()
+            assert (await watch.read()).status == NOT_SERVING
+            health.set("a", SERVING)
+            health.set("new", SERVING)
+            assert (await stub.Check(HealthCheckRequest(service="a"))).status == NOT_SERVING
+            assert (await stub.Check(HealthCheckRequest(service=""))).status == NOT_SERVING
+            assert (await status_of(stub.Check(HealthCheckRequest(service="new"))))[0] is StatusCode.NOT_FOUND
+            watch.cancel()
+
+    run(main())
+
+
+def test_list_has_all_up_to_a_hundred() -> None:
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        for number in range(LISTED_MAX - 1):  # and the server as a whole
+            health.set(f"s{number}", NOT_SERVING)
+        async with connected(server) as channel:
+            response = await Health(channel).List(HealthListRequest())
+            assert len(response.statuses) == LISTED_MAX
+            assert {name for name, one in response.statuses.items() if one.status == SERVING} == {""}
+            health.set("one more", SERVING)
+            code, details = await status_of(Health(channel).List(HealthListRequest()))
+            assert code is StatusCode.RESOURCE_EXHAUSTED
+            assert details == "101 services are too many to list: at most 100"
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [3, 4, -1])
+def test_what_is_no_status_of_a_known_service_is_refused(status: int) -> None:
+    with pytest.raises(ValueError, match=r"SERVICE_UNKNOWN|not a valid ServingStatus"):
+        HealthServicer().set("a", status)
+
+
+def test_an_ended_watch_leaves_nothing_behind() -> None:
+    """Names of services come from clients: a server that kept each would grow for ever."""
+
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        async with connected(server) as channel:
+            watches = [Health(channel).Watch(HealthCheckRequest(service=f"s{number % 2}")) for number in range(4)]
+            for watch in watches:
+                await watch.read()
+            assert sorted(map(len, health._watchers.values())) == [2, 2]
+            watches.pop().cancel()
+            while len(health._watchers["s1"]) == 2:
+                await Health(channel).Check(HealthCheckRequest(service=""))
+            for watch in watches:
+                watch.cancel()
+        assert health._watchers == {}, "the server has stopped, and waited for its handlers"
+
+    run(main())
+
+
+def test_a_change_while_the_watcher_is_told_is_told_next() -> None:
+    """Else a status set during a slow write would be lost until the one after it."""
+    health = HealthServicer()
+    told: list[int] = []
+
+    class Enough(Exception):
+        pass
+
+    class Context:
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+
+        async def write(self, message: Any) -> None:
+            told.append(message.status)
+            if len(told) == 1:
+                health.set("a", SERVING)
+                health.set("a", NOT_SERVING)
+                await asyncio.sleep(0)
+            else:
+                raise Enough
+
+    async def main() -> None:
+        with pytest.raises(Enough):
+            await health.Watch(HealthCheckRequest(service="a"), Context())
+
+    run(main())
+    assert told == [SERVICE_UNKNOWN, NOT_SERVING]
+
+
+def test_a_loop_that_has_ended_does_not_disturb_set() -> None:
+    """A watcher whose loop was closed before its call could end: `set` in another thread goes on."""
+    health = HealthServicer()
+
+    class Context:
+        """What Watch asks of its context."""
+
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+
+        async def write(self, message: Any) -> None:
+            assert message.status == SERVICE_UNKNOWN
+
+    async def leave_watching() -> Any:
+        coroutine = health.Watch(HealthCheckRequest(service="a"), Context())
+        task = asyncio.get_running_loop().create_task(coroutine)
+        await asyncio.sleep(0)
+        return task
+
+    loop = asyncio.new_event_loop()
+    task = loop.run_until_complete(leave_watching())
+    (watcher,) = health._watchers["a"]
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+    health._watchers["a"] = {watcher}
+    health.set("a", SERVING)
+    assert health._statuses["a"] is SERVING
+
+
+def test_the_official_client_of_grpcio() -> None:
+    grpc = official("grpc")
+    official("grpc.aio")
+    health_pb2 = official("grpc_health.v1.health_pb2")
+    health_pb2_grpc = official("grpc_health.v1.health_pb2_grpc")
+
+    async def main() -> None:
+        server = aio.server()
+        health = add_health(server)
+        health.set("a", health_pb2.HealthCheckResponse.NOT_SERVING)
+        async with running(server) as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            assert (await stub.Check(health_pb2.HealthCheckRequest(service="a"))).status == NOT_SERVING
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Check(health_pb2.HealthCheckRequest(service="b"))
+            assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+            assert (await stub.List(health_pb2.HealthListRequest())) == health_pb2.HealthListResponse(
+                statuses={
+                    "": health_pb2.HealthCheckResponse(status=SERVING),
+                    "a": health_pb2.HealthCheckResponse(status=NOT_SERVING),
+                }
+            )
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service="b"))
+            assert (await watch.read()).status == SERVICE_UNKNOWN
+            health.set("b", SERVING)
+            assert (await watch.read()).status == SERVING
+            watch.cancel()
+
+    run_loosely(main())  # grpcio leaves a task of its own behind what was cancelled
