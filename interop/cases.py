@@ -210,12 +210,17 @@ async def run_checks(grpc: Any, channel: Any, names: Iterable[str] = tuple(CHECK
     """Makes the named checks on the channel, one after the other; yields what became of each, as it is known."""
     calls = Calls(grpc, channel)
     for name in names:
-        try:
-            yield Outcome(name, True, await CHECKS[name](calls))
-        except CheckFailed as failure:
-            yield Outcome(name, False, str(failure))
-        except grpc.aio.AioRpcError as error:
-            yield Outcome(name, False, f"status {error.code().name}, {error.details()!r}")
-        except Exception as error:
-            # A fault in the library under test is that check's result, not the end of the run.
-            yield Outcome(name, False, f"{type(error).__name__}: {error}")
+        yield await outcome_of(grpc, name, CHECKS[name](calls))
+
+
+async def outcome_of(grpc: Any, name: str, check: Awaitable[str]) -> Outcome:
+    """What becomes of a check, which raises CheckFailed or what a call raised."""
+    try:
+        return Outcome(name, True, await check)
+    except CheckFailed as failure:
+        return Outcome(name, False, str(failure))
+    except grpc.aio.AioRpcError as error:
+        return Outcome(name, False, f"status {error.code().name}, {error.details()!r}")
+    except Exception as error:
+        # A fault in the library under test is that check's result, not the end of the run.
+        return Outcome(name, False, f"{type(error).__name__}: {error}")

@@ -10,6 +10,8 @@ What a scenario checks depends on the kind of its peer:
 |---------------|------------------|----------------------------------------------------------------------------------|
 | gRPC          | grpc_go, grpcio  | those of `cases`: its server and ours, each with its client and ours             |
 | HTTP/2 client | curl, nghttp     | 10 MiB from a file of `python -m http2 serve`, and 10 MiB to /echo and back      |
+
+That is `--case helloworld`. The official interop cases are another table, in `official_matrix`.
 """
 
 from __future__ import annotations
@@ -32,13 +34,17 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from interop.cases import CHECKS, Outcome
+from interop.official_cases import CASES as OFFICIAL_CASES
+from interop.official_cases import NOT_IN_PLAIT
 from interop.peers import certificate, grpc_go, grpcio, plait
 from interop.peers.certificate import Certificate
 from interop.peers.http_tools import HTTP_TOOLS, TRANSFER_TIMEOUT_S, HttpTool
 from interop.peers.peer import BuildFailed, Commands, Missing
 from interop.peers.process import Finished, Server, StartFailed, last_lines, run, serving
 
-CASES: Final = ("helloworld",)
+HELLOWORLD: Final = "helloworld"
+ALL: Final = "all"
+CASES: Final = (HELLOWORLD, *OFFICIAL_CASES, *NOT_IN_PLAIT, ALL)
 PLAIT: Final = "plait"
 GRPC_PEERS: Final[dict[str, Callable[[], Commands]]] = {"grpc_go": grpc_go.commands, "grpcio": grpcio.commands}
 PEERS: Final = (*GRPC_PEERS, *HTTP_TOOLS)
@@ -140,6 +146,14 @@ class Workplace:
         commands: Commands = self._once(peer, self._factories[peer])
         return commands
 
+    def is_here(self, peer: str) -> bool:
+        """Whether `commands` has an answer."""
+        try:
+            self.commands(peer)
+        except (Missing, BuildFailed):
+            return False
+        return True
+
     def version(self, peer: str) -> str:
         """What the peer is, in a few words. Raises Missing and BuildFailed."""
         if peer not in HTTP_TOOLS:
@@ -170,10 +184,10 @@ class Workplace:
 
 
 @contextmanager
-def workplace() -> Iterator[Workplace]:
+def workplace(grpc_peers: Mapping[str, Callable[[], Commands]] | None = None) -> Iterator[Workplace]:
     """A workplace in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="plait-interop-") as directory:
-        yield Workplace(Path(directory))
+        yield Workplace(Path(directory), grpc_peers)
 
 
 # Scenarios.
@@ -181,15 +195,25 @@ def workplace() -> Iterator[Workplace]:
 
 def run_scenario(scenario: Scenario, place: Workplace) -> Report:
     """Runs one scenario to its end. What goes wrong is in the report; nothing is raised for it."""
+
+    def checks() -> list[Outcome]:
+        if scenario.peer in HTTP_TOOLS:
+            return _transfer(HTTP_TOOLS[scenario.peer], scenario.over, place)
+        return outcomes_of(
+            place.commands(scenario.server).server, place.commands(scenario.client).client, tuple(CHECKS)
+        )
+
+    return report_on(scenario, checks)
+
+
+def report_on(scenario: Scenario, checks: Callable[[], list[Outcome]]) -> Report:
+    """The report on what `checks` returns or raises: Missing, BuildFailed, StartFailed or ScenarioFailed."""
     begin_s = time.monotonic()
     report = partial(Report, scenario)
     try:
-        if scenario.peer in HTTP_TOOLS:
-            checks = _transfer(HTTP_TOOLS[scenario.peer], scenario.over, place)
-        else:
-            checks = _helloworld(place.commands(scenario.server), place.commands(scenario.client))
-        result = Result.PASS if all(outcome.ok for outcome in checks) else Result.FAIL
-        return report(result, time.monotonic() - begin_s, checks)
+        outcomes = checks()
+        result = Result.PASS if all(outcome.ok for outcome in outcomes) else Result.FAIL
+        return report(result, time.monotonic() - begin_s, outcomes)
     except Missing as missing:
         return report(Result.MISSING, time.monotonic() - begin_s, problem=str(missing))
     except BuildFailed as failure:
@@ -200,16 +224,16 @@ def run_scenario(scenario: Scenario, place: Workplace) -> Report:
         return report(Result.FAIL, time.monotonic() - begin_s, failure.checks, str(failure), failure.log)
 
 
-def _helloworld(server_peer: Commands, client_peer: Commands) -> list[Outcome]:
-    """The checks of `cases`, as the client reports them. Raises StartFailed and ScenarioFailed."""
-    with serving([*server_peer.server, "--port", "0"]) as server:
-        client = run([*client_peer.client, "--addr", server.address], timeout_s=_CLIENT_TIMEOUT_S)
+def outcomes_of(server_command: Sequence[str], client_command: Sequence[str], names: Sequence[str]) -> list[Outcome]:
+    """The named checks, as the client reports them. Raises StartFailed, and ScenarioFailed with those that it made."""
+    with serving([*server_command, "--port", "0"]) as server:
+        client = run([*client_command, "--addr", server.address], timeout_s=_CLIENT_TIMEOUT_S)
     outcomes = _outcomes(client)
-    names = [outcome.check for outcome in outcomes]
+    reported = [outcome.check for outcome in outcomes]
     if client.problem is not None:
         raise ScenarioFailed(f"the client {client.problem}", client.stderr, outcomes)
-    if names != list(CHECKS):
-        raise ScenarioFailed(f"the client reports {names}, not {list(CHECKS)}", client.stderr, outcomes)
+    if reported != list(names):
+        raise ScenarioFailed(f"the client reports {reported}, not {list(names)}", client.stderr, outcomes)
     if client.exit_status != (0 if all(outcome.ok for outcome in outcomes) else 1):
         raise ScenarioFailed(f"the client ended with exit status {client.exit_status}", client.stderr, outcomes)
     _expect_clean_end(server, outcomes)
@@ -307,7 +331,7 @@ def _line(cells: Sequence[str]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS.values(), strict=True)).rstrip()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text without control characters: it comes from other programs and goes to a terminal."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
@@ -319,14 +343,14 @@ def table_lines(reports: Iterable[Report], must_be_there: frozenset[str]) -> Ite
     for report in reports:
         counts[report.result] += 1
         yield _line(_row(report, must_be_there))
-        yield from (f"    {_printable(line)}" for line in report.details())
+        yield from (f"    {printable(line)}" for line in report.details())
     summary = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
     yield f"{sum(counts.values())} scenarios: {summary}"
 
 
-def as_json(reports: Sequence[Report], versions: Mapping[str, str], case: str) -> dict[str, Any]:
-    """The whole run as one JSON object."""
-    scenarios = [
+def as_json(reports: Iterable[Report]) -> list[dict[str, Any]]:
+    """The reports for programs."""
+    return [
         {
             **asdict(report.scenario),
             "result": str(report.result),
@@ -337,7 +361,6 @@ def as_json(reports: Sequence[Report], versions: Mapping[str, str], case: str) -
         }
         for report in reports
     ]
-    return {"case": case, "peers": dict(versions), "scenarios": scenarios}
 
 
 def _peer_names(text: str) -> tuple[str, ...]:
@@ -350,7 +373,13 @@ def _peer_names(text: str) -> tuple[str, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m interop matrix`."""
-    parser.add_argument("--case", choices=CASES, default=CASES[0], help="what is checked (default: %(default)s)")
+    parser.add_argument(
+        "--case",
+        choices=CASES,
+        default=HELLOWORLD,
+        metavar="CASE",
+        help=f"what is checked, of {', '.join(CASES)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--peers", type=_peer_names, default=PEERS, metavar="NAME,...", help=f"of {', '.join(PEERS)} (default: all)"
     )
@@ -358,34 +387,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_matrix(options: argparse.Namespace) -> int:
-    """Runs the scenarios of the chosen peers and prints the table. The exit status: 1 if a scenario is at fault."""
+    """Runs what the options choose and prints the tables. The exit status: 1 if a scenario is at fault."""
+    from interop import official_matrix
+
+    results: dict[str, Any] = {"case": options.case, "peers": {}}
+    at_fault = False
+    with _ends_on_sigterm():
+        if options.case in (HELLOWORLD, ALL):
+            at_fault = _run_helloworld(options.peers, results)
+        if options.case != HELLOWORLD:
+            cases = official_matrix.ALL_CASES if options.case == ALL else (options.case,)
+            at_fault = official_matrix.run_cases(cases, options.peers, results) or at_fault
+    if options.json is not None:
+        try:
+            Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        except OSError as error:
+            print(f"interop: cannot write {options.json}: {error.strerror}", file=sys.stderr)
+            return 1
+    return 1 if at_fault else 0
+
+
+def print_versions(peers: Iterable[str], place: Workplace) -> dict[str, str]:
+    """What each peer is, or why it is not here: printed, and returned."""
+    versions = {}
+    for peer in peers:
+        try:
+            versions[peer] = place.version(peer)
+        except (Missing, BuildFailed) as error:
+            versions[peer] = str(error)
+        print(f"{peer}: {versions[peer]}", flush=True)
+    print()
+    return versions
+
+
+def _run_helloworld(peers: Sequence[str], results: dict[str, Any]) -> bool:
+    """Runs the scenarios of the peers and prints their table. Whether one of them is at fault."""
     must_be_there = required()
-    with _ends_on_sigterm(), workplace() as place:
-        versions = {}
-        for peer in (*options.peers, PLAIT):
-            try:
-                versions[peer] = place.version(peer)
-            except (Missing, BuildFailed) as error:
-                versions[peer] = str(error)
-            print(f"{peer}: {versions[peer]}", flush=True)
-        print()
-        reports: list[Report] = []
+    reports: list[Report] = []
+    with workplace() as place:
+        results["peers"].update(print_versions((*peers, PLAIT), place))
 
         def run_each() -> Iterator[Report]:
             for scenario in SCENARIOS:
-                if scenario.peer in options.peers:
+                if scenario.peer in peers:
                     reports.append(run_scenario(scenario, place))
                     yield reports[-1]
 
         for line in table_lines(run_each(), must_be_there):
             print(line, flush=True)
-    if options.json is not None:
-        try:
-            Path(options.json).write_text(json.dumps(as_json(reports, versions, options.case), indent=2) + "\n")
-        except OSError as error:
-            print(f"interop: cannot write {options.json}: {error.strerror}", file=sys.stderr)
-            return 1
-    return 1 if any(is_fault(report, must_be_there) for report in reports) else 0
+    results["scenarios"] = as_json(reports)
+    return any(is_fault(report, must_be_there) for report in reports)
 
 
 @contextmanager

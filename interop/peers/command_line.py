@@ -14,18 +14,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
 
-from interop import cases
+from interop import cases, official_cases
+from interop.official_service import TestService
 
 _READ_BYTES = 4096
 _STDIN = 0
 
 
 def run_server(grpc: Any, argv: list[str] | None = None) -> int:
-    """Serves Greeter with the module until it is told to stop; the exit status."""
-    parser = argparse.ArgumentParser(description="A server for helloworld.Greeter.")
+    """Serves Greeter and TestService with the module until it is told to stop; the exit status."""
+    parser = argparse.ArgumentParser(description="A server for helloworld.Greeter and grpc.testing.TestService.")
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: any free one)")
     options = parser.parse_args(argv)
     return asyncio.run(_serve(grpc, options.port))
@@ -33,21 +34,21 @@ def run_server(grpc: Any, argv: list[str] | None = None) -> int:
 
 async def _serve(grpc: Any, port: int) -> int:
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((cases.Greeter(grpc).handler(),))
+    server.add_generic_rpc_handlers((cases.Greeter(grpc).handler(), TestService(grpc).handler()))
     try:
         port = server.add_insecure_port(f"127.0.0.1:{port}")
     except (OSError, RuntimeError) as error:
         print(f"cannot listen on 127.0.0.1:{port}: {error}", file=sys.stderr)
         return 1
     await server.start()
-    told_to_stop = _told_to_stop()
+    stop = told_to_stop()
     print(f"LISTENING 127.0.0.1:{port}", flush=True)
-    await told_to_stop.wait()
+    await stop.wait()
     await server.stop(None)
     return 0
 
 
-def _told_to_stop() -> asyncio.Event:
+def told_to_stop() -> asyncio.Event:
     """An event that a signal or the end of standard input sets."""
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
@@ -71,21 +72,44 @@ def _told_to_stop() -> asyncio.Event:
     return event
 
 
-def run_client(grpc: Any, argv: list[str] | None = None) -> int:
-    """Makes the checks of `interop.cases` with the module; the exit status."""
-    parser = argparse.ArgumentParser(description="A client that makes the checks of the helloworld case.")
-    parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
-    parser.add_argument("--check", choices=cases.CHECKS, metavar="NAME", help="make this check alone")
-    options = parser.parse_args(argv)
-    names = tuple(cases.CHECKS) if options.check is None else (options.check,)
-    return asyncio.run(_check(grpc, options.addr, names))
+Suite = Callable[[Any, str, Sequence[str]], AsyncIterator[cases.Outcome]]
 
 
-async def _check(grpc: Any, address: str, names: Sequence[str]) -> int:
-    exit_status = 0
+async def _helloworld(grpc: Any, address: str, names: Sequence[str]) -> AsyncIterator[cases.Outcome]:
     async with grpc.aio.insecure_channel(address) as channel:
         async for outcome in cases.run_checks(grpc, channel, names):
-            print(json.dumps(dataclasses.asdict(outcome)), flush=True)
-            if not outcome.ok:
-                exit_status = 1
+            yield outcome
+
+
+SUITES: Final[dict[str, tuple[Suite, Sequence[str]]]] = {
+    "helloworld": (_helloworld, tuple(cases.CHECKS)),
+    "official": (official_cases.run_cases, tuple(official_cases.OFFICIAL)),
+    "negative": (official_cases.run_cases, tuple(official_cases.NEGATIVE)),
+}
+"""What a client can run: suite -> (what runs it, the names of its checks)."""
+
+
+def run_client(grpc: Any, argv: list[str] | None = None) -> int:
+    """Makes the checks of a suite with the module; the exit status."""
+    parser = argparse.ArgumentParser(
+        description="A client that makes the checks of a suite, helloworld if none is named."
+    )
+    parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
+    parser.add_argument("--suite", choices=SUITES, default="helloworld", help="what is checked (default: %(default)s)")
+    parser.add_argument("--check", metavar="NAME,...", help="make these checks of the suite alone")
+    options = parser.parse_args(argv)
+    suite, names = SUITES[options.suite]
+    chosen = names if options.check is None else options.check.split(",")
+    for name in chosen:
+        if name not in names:
+            parser.error(f"no check of {options.suite} is named {name!r}; there are {', '.join(names)}")
+    return asyncio.run(_report(suite(grpc, options.addr, chosen)))
+
+
+async def _report(outcomes: AsyncIterator[cases.Outcome]) -> int:
+    exit_status = 0
+    async for outcome in outcomes:
+        print(json.dumps(dataclasses.asdict(outcome)), flush=True)
+        if not outcome.ok:
+            exit_status = 1
     return exit_status

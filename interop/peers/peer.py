@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -25,6 +27,8 @@ class Commands(NamedTuple):
     client: list[str]
     version: str
     """The library and its version, for the reader of a report."""
+    lacks: Mapping[str, str] = MappingProxyType({})
+    """Cases that the client does not have: case -> why."""
 
 
 def python_commands(package: str, version: str) -> Commands:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from interop.peers.peer import BuildFailed, Commands, Missing
@@ -30,16 +31,21 @@ _STALE_S = 86_400.0  # A build of other sources that is younger may be in use by
 
 def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
     """The commands, of programs that are built if need be. Raises Missing without Go or sources, and BuildFailed."""
+    programs, how = built(sources, builds, "grpc_go", ("./server", "./client"))
+    server, client = ([str(programs / program)] for program in ("server", "client"))
+    return Commands(server, client, f"grpc-go {pinned_version(sources)}, {how}")
+
+
+def built(sources: Path, builds: Path, stem: str, packages: Sequence[str]) -> tuple[Path, str]:
+    """The folder with the programs of the Go packages, built if need be; how it came about. Raises as `commands`."""
     if not (sources / "go.mod").is_file():
         raise Missing("the Go sources are not part of an installed Plait: run from a checkout of the repository")
     begin_s = time.monotonic()
-    name = f"grpc_go-{_digest(sources)}"
-    how = "built before"
-    if not (builds / name).is_dir():
-        _build(sources, builds, name)
-        how = f"built in {time.monotonic() - begin_s:.1f} s"
-    server, client = ([str(builds / name / program)] for program in ("server", "client"))
-    return Commands(server, client, f"grpc-go {_pinned_version(sources)}, {how}")
+    name = f"{stem}-{_digest(sources)}"
+    if (builds / name).is_dir():
+        return builds / name, "built before"
+    _build(sources, builds, name, packages)
+    return builds / name, f"built in {time.monotonic() - begin_s:.1f} s"
 
 
 def _source_files(sources: Path) -> list[Path]:
@@ -54,24 +60,25 @@ def _digest(sources: Path) -> str:
     return digest.hexdigest()[:_DIGEST_LETTERS]
 
 
-def _pinned_version(sources: Path) -> str:
+def pinned_version(sources: Path) -> str:
+    """The version of grpc-go that the sources name."""
     required = (sources / "go.mod").read_text()
     found = re.search(r"^\s*(?:require )?google\.golang\.org/grpc (v\S+)", required, re.MULTILINE)
     return found[1] if found else "of unknown version"
 
 
-def _build(sources: Path, builds: Path, name: str) -> None:
+def _build(sources: Path, builds: Path, name: str, packages: Sequence[str]) -> None:
     go = shutil.which("go")
     if go is None:
         raise Missing("no Go on this machine: the command `go` is not on the path")
-    print("building grpc-go's client and server; the first time, this takes a minute or two", file=sys.stderr)
+    print("building grpc-go's programs; the first time, this takes a minute or two", file=sys.stderr)
     builds.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=builds) as temporary:
         output = Path(temporary) / "programs"
         output.mkdir()
-        command = [go, "build", "-buildvcs=false", "-o", f"{output}{os.sep}", "./server", "./client"]
+        command = [go, "build", "-buildvcs=false", "-o", f"{output}{os.sep}", *packages]
         try:
-            built = subprocess.run(
+            done = subprocess.run(
                 command,
                 cwd=sources,
                 stdin=subprocess.DEVNULL,
@@ -83,9 +90,9 @@ def _build(sources: Path, builds: Path, name: str) -> None:
         except subprocess.TimeoutExpired as expired:
             text = (expired.output or b"").decode(errors="replace")
             raise BuildFailed(f"go build did not end within {_BUILD_TIMEOUT_S:g} s", text)
-        if built.returncode != 0:
-            raise BuildFailed(f"go build failed, exit status {built.returncode}", built.stdout.decode(errors="replace"))
-        for other in builds.glob("grpc_go-*"):
+        if done.returncode != 0:
+            raise BuildFailed(f"go build failed, exit status {done.returncode}", done.stdout.decode(errors="replace"))
+        for other in builds.glob(f"{name.rpartition('-')[0]}-*"):
             if other.name != name and time.time() - other.stat().st_mtime > _STALE_S:
                 shutil.rmtree(other, ignore_errors=True)
         try:
