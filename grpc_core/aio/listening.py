@@ -42,7 +42,7 @@ def _bind_host(address: Address, reuse_port: bool) -> list[socket.socket]:
 
 def _bind_tcp(family: int, name: Any, reuse_port: bool) -> socket.socket:
     """A TCP address, bound. "[::]" takes IPv4 too, as grpcio's does."""
-    # asyncio sets TCP_NODELAY on accepted connections only where the listening socket was made with the protocol's name.
+    # asyncio sets TCP_NODELAY on what is accepted only where the listening socket was made with the protocol named.
     # Without it, the last segment of a large message waits some 40 ms for the peer's delayed acknowledgement.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
