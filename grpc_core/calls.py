@@ -76,12 +76,20 @@ class Inbox:
     def put(self, data: bytes) -> bool:
         """Take content. Returns whether it completed a message. Raises MessageError."""
         self._held += len(data)
-        messages = self.reader.feed(data)
+        try:
+            messages = self.reader.feed(data)
+        except MessageError as error:
+            self._queue(error.before)  # what came before the fault came in any case, however the octets were cut
+            raise
+        if messages:
+            self._queue(messages)
+        self._settle()
+        return bool(messages)
+
+    def _queue(self, messages: list[tuple[bytes, int]]) -> None:
         for message in messages:
             self._queued += message[1]
         self._messages.extend(messages)
-        self._settle()
-        return bool(messages)
 
     def end(self) -> None:
         """No more content comes. Raises MessageError when it ended inside a message."""

@@ -30,12 +30,16 @@ Decompress = Callable[[bytes, int], bytes]
 
 
 class MessageError(Exception):
-    """A message that cannot be read or must not be sent: the status that the call ends with."""
+    """A message that cannot be read or must not be sent: the status that the call ends with.
+
+    `before` are the messages that came whole in the same octets before one that cannot be read.
+    """
 
     def __init__(self, code: StatusCode, details: str) -> None:
         super().__init__(details)
         self.code = code
         self.details = details
+        self.before: list[tuple[bytes, int]] = []
 
 
 def frame_message(message: bytes, compressed: bool = False) -> bytes:
@@ -66,13 +70,22 @@ class MessageReader:
     def feed(self, data: bytes) -> list[tuple[bytes, int]]:
         """Take content; return the messages that it completes, each with the octets it took on the wire.
 
-        Raises MessageError: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length over the limit.
+        Raises MessageError, with the messages before it: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length over
+        the limit.
         """
         messages: list[tuple[bytes, int]] = []
+        try:
+            self._read(data, messages)
+        except MessageError as error:
+            error.before = messages
+            raise
+        return messages
+
+    def _read(self, data: bytes, messages: list[tuple[bytes, int]]) -> None:
         if self._have:
             self._keep(data)
             if self._have < self._needed:
-                return messages
+                return
             data = b"".join(self._chunks)
             self._chunks.clear()
             self._have = 0
@@ -93,7 +106,6 @@ class MessageReader:
         self._needed = needed
         if offset < end:
             self._keep(data[offset:] if offset else data)
-        return messages
 
     def _keep(self, data: bytes) -> None:
         """Keep a piece of a message that is not complete."""

@@ -147,9 +147,12 @@ class Connection:
     def receive_eof(self) -> list[Event]:
         """The peer has closed the transport. Returns the last events: nothing more will come."""
         if not self.is_closed:
-            code = ErrorCode.NO_ERROR if self.streams.are_done() else ErrorCode.INTERNAL_ERROR
-            when = "" if self.peer.received else " before its SETTINGS (RFC 9113 §3.4)"
-            self._terminate(code, True, f"the peer closed the connection{when}")
+            code, _, reason = self._farewell
+            if code == ErrorCode.NO_ERROR:
+                code = ErrorCode.NO_ERROR if self.streams.are_done() else ErrorCode.INTERNAL_ERROR
+                when = "" if self.peer.received else " before its SETTINGS (RFC 9113 §3.4)"
+                reason = f"the peer closed the connection{when}"
+            self._terminate(code, True, reason)  # after GOAWAY with an error, that error is why
         return self.next_events()
 
     def next_events(self) -> list[Event]:

@@ -111,6 +111,11 @@ class StreamResponse(Call[Request, Response]):
         self._use("read")
         return await self._next()
 
+    def __del__(self) -> None:
+        """A call that is over and dropped with responses unread gives their octets back: others need the window."""
+        if self._attempt is not None and self._code is not None:
+            self._attempt.inbox.discard()
+
     def __aiter__(self) -> AsyncIterator[Response]:
         self._use("iterator")
         return self._iterate()

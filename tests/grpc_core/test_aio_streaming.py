@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -380,5 +381,36 @@ def test_nothing_is_left_of_many_streams_cancelled_at_any_point() -> None:
         assert window.held == 0
         assert not connection.streams.by_id
         assert not channel.link.ready.session.calls
+
+    play(OURS, scene)
+
+
+def test_responses_that_nobody_reads_are_given_back_with_the_call() -> None:
+    """A call that is over and dropped must not keep the connection's window from the others."""
+
+    async def scene(channel: Any, grpc: Any) -> None:
+        call = channel.unary_stream("/test.Streams/Count")(b"100")
+        assert (await call.code()).name == "OK"
+        window = channel.link.ready.connection.receive_window
+        assert window.held > 0
+        del call
+        gc.collect()
+        assert window.held == 0
+
+    play(OURS, scene)
+
+
+def test_a_message_that_cannot_be_read_ends_a_stream() -> None:
+    async def scene(channel: Any, grpc: Any) -> None:
+        call = channel.stream_stream("/test.Streams/Echo")()
+        await call.write(b"good")
+        assert await call.read() == b"good"
+        connection = channel.link.ready.connection
+        connection.send_data(1, b"\x02" + bytes(4))
+        channel.link.ready.schedule_flush()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc_core.StatusCode.INTERNAL
+        assert await channel.stream_unary("/test.Streams/Total")([b"still here"]) == b"10"
 
     play(OURS, scene)

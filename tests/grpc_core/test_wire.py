@@ -183,3 +183,11 @@ def test_a_message_in_pieces_of_two_octets_costs_its_size_and_little_more() -> N
     assert held <= size * 1.2, f"{held} octets are held for {size}"
     rest = len(framed) - reader.partial_bytes
     assert reader.feed(framed[-rest:]) == [(framed[5:], len(framed))]
+
+
+def test_the_messages_before_one_that_cannot_be_read_are_not_lost() -> None:
+    """Whether they came in the same octets or before must make no difference."""
+    reader = MessageReader()
+    with pytest.raises(MessageError) as caught:
+        reader.feed(frame_message(b"good") + b"\x02" + bytes(4))
+    assert caught.value.before == [(b"good", 9)]

@@ -888,6 +888,14 @@ def test_the_end_of_the_octets_while_requests_wait() -> None:
     assert [getattr(e, "error_code", None) for e in peer.connection.receive_eof()] == [ErrorCode.INTERNAL_ERROR]
 
 
+def test_the_end_of_the_octets_after_goaway_with_an_error_is_because_of_it() -> None:
+    peer = Peer.of_client()
+    peer.connection.open_stream(GET, True)
+    peer.sends(build_goaway(1, ErrorCode.ENHANCE_YOUR_CALM, b"too_many_pings"))
+    reason = "GOAWAY ENHANCE_YOUR_CALM 'too_many_pings'"
+    assert peer.connection.receive_eof()[-1] == ConnectionTerminated(ErrorCode.ENHANCE_YOUR_CALM, True, reason)
+
+
 # -- faults of the peer, as the public API shows them ------------------------------------------------------------------
 
 
