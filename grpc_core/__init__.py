@@ -13,6 +13,7 @@ Where is ...?
 | the calls of one connection                     | `session`                               |
 | methods and handlers                            | `methods`                               |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
+| TLS and call credentials                        | `credentials`                           |
 | the asyncio API                                 | `aio`                                   |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
 """
@@ -22,6 +23,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import (
+    AuthMetadataContext,
+    AuthMetadataPlugin,
+    AuthMetadataPluginCallback,
+    CallCredentials,
+    ChannelCredentials,
+    ServerCertificateConfiguration,
+    ServerCredentials,
+    access_token_call_credentials,
+    composite_call_credentials,
+    composite_channel_credentials,
+    dynamic_ssl_server_credentials,
+    insecure_server_credentials,
+    metadata_call_credentials,
+    ssl_channel_credentials,
+    ssl_server_certificate_configuration,
+    ssl_server_credentials,
+)
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
 from grpc_core.headers import VERSION as __version__
 from grpc_core.methods import (
@@ -42,20 +61,36 @@ if TYPE_CHECKING:
     from grpc_core import aio
 
 __all__ = [
+    "AuthMetadataContext",
+    "AuthMetadataPlugin",
+    "AuthMetadataPluginCallback",
+    "CallCredentials",
     "ChannelConnectivity",
+    "ChannelCredentials",
     "FutureCancelledError",
     "FutureTimeoutError",
     "GenericRpcHandler",
     "HandlerCallDetails",
     "RpcError",
     "RpcMethodHandler",
+    "ServerCertificateConfiguration",
+    "ServerCredentials",
     "ServiceRpcHandler",
     "Status",
     "StatusCode",
     "__version__",
+    "access_token_call_credentials",
     "aio",
+    "composite_call_credentials",
+    "composite_channel_credentials",
+    "dynamic_ssl_server_credentials",
+    "insecure_server_credentials",
+    "metadata_call_credentials",
     "method_handlers_generic_handler",
     "service_handler",
+    "ssl_channel_credentials",
+    "ssl_server_certificate_configuration",
+    "ssl_server_credentials",
     "stream_stream_rpc_method_handler",
     "stream_unary_rpc_method_handler",
     "stub",

@@ -42,6 +42,7 @@ class Options:
     limits: Limits = _LIMITS
     backoff: Backoff = _BACKOFF
     authority: str | None = None
+    tls_name: str | None = None  # for SNI, verification and, unless it is set by itself, `:authority`
     primary_user_agent: str = ""
     secondary_user_agent: str = ""
     reuse_port: bool = True
@@ -93,7 +94,8 @@ def parse_options(options: ChannelOptions | None) -> Options:
             maximum_s=number("max_reconnect_backoff_ms", 120_000) / 1_000,
             connect_timeout_s=number("min_reconnect_backoff_ms", 20_000) / 1_000,
         ),
-        authority=text("default_authority") or None,
+        authority=text("default_authority") or text("ssl_target_name_override") or None,
+        tls_name=text("ssl_target_name_override") or None,
         primary_user_agent=text("primary_user_agent"),
         secondary_user_agent=text("secondary_user_agent"),
         reuse_port=bool(number("so_reuseport", 1)),

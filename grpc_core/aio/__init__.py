@@ -20,6 +20,7 @@ from grpc_core.aio.channel import (
     UnaryStreamMultiCallable,
     UnaryUnaryMultiCallable,
     insecure_channel,
+    secure_channel,
 )
 from grpc_core.aio.context import ServicerContext
 from grpc_core.aio.eof import EOF
@@ -49,5 +50,6 @@ __all__ = [
     "UnaryUnaryMultiCallable",
     "UsageError",
     "insecure_channel",
+    "secure_channel",
     "server",
 ]

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from grpc_core.aio.authentication import CredentialsFailed, credential_fields
 from grpc_core.aio.link import ConnectFailed
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.calls import ClientCall
@@ -162,7 +163,7 @@ class Call(Generic[Request, Response]):
             self._loop.call_soon(self._on_deadline)
             return
         protocol = self.method.channel.link.ready
-        if protocol is not None:
+        if protocol is not None and self._settings.credentials is None:
             self._start_on(protocol)
         else:
             self._starting = self._loop.create_task(self._start_when_ready())
@@ -176,6 +177,14 @@ class Call(Generic[Request, Response]):
         except ConnectFailed as error:
             self._finish(StatusCode.UNAVAILABLE, str(error))
             return
+        if self._settings.credentials is not None and self._settings.attempts == 0:
+            try:
+                self._fields += await credential_fields(self._settings.credentials, self.method)
+            except CredentialsFailed as failure:
+                self._finish(failure.code, str(failure))
+                return
+            if not protocol.session.accepts_calls:
+                return await self._start_when_ready()
         if self._code is None:
             self._start_on(protocol)
 

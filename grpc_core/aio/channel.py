@@ -12,6 +12,7 @@ from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import INSECURE_CHANNEL, CallCredentials, ChannelCredentials, composite_call_credentials
 from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
@@ -27,9 +28,16 @@ MetadataLike = Iterable[tuple[str, MetadataValue]]
 class CallSettings:
     """What a caller says about one call. `attempts` counts those that were made again."""
 
-    __slots__ = ("attempts", "metadata", "timeout", "wait_for_ready")
+    __slots__ = ("attempts", "credentials", "metadata", "timeout", "wait_for_ready")
 
-    def __init__(self, timeout: float | None, metadata: MetadataLike | None, wait_for_ready: bool | None) -> None:
+    def __init__(
+        self,
+        timeout: float | None,
+        metadata: MetadataLike | None,
+        wait_for_ready: bool | None,
+        credentials: CallCredentials | None = None,
+    ) -> None:
+        self.credentials = credentials
         self.timeout = timeout
         self.metadata = metadata
         self.wait_for_ready = bool(wait_for_ready)
@@ -77,8 +85,9 @@ class UnaryUnaryMultiCallable(_MultiCallable[Request, Response]):
 
         Await the result for the response; it raises AioRpcError for any status but OK.
         """
-        self._method.channel.check_open(credentials, compression)
-        return UnaryUnaryCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request)
+        credentials = self._method.channel.check_open(credentials, compression)
+        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        return UnaryUnaryCall(self._method, settings, request)
 
 
 class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
@@ -95,8 +104,9 @@ class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> UnaryStreamCall[Request, Response]:
         """Start a call; iterate over it, or `read` from it."""
-        self._method.channel.check_open(credentials, compression)
-        return UnaryStreamCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request)
+        credentials = self._method.channel.check_open(credentials, compression)
+        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        return UnaryStreamCall(self._method, settings, request)
 
 
 class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
@@ -112,8 +122,9 @@ class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> StreamUnaryCall[Request, Response]:
         """Start a call. Its requests come from the iterator (async or plain) or, without one, from `write`."""
-        self._method.channel.check_open(credentials, compression)
-        return StreamUnaryCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request_iterator)
+        credentials = self._method.channel.check_open(credentials, compression)
+        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        return StreamUnaryCall(self._method, settings, request_iterator)
 
 
 class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
@@ -129,8 +140,9 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> StreamStreamCall[Request, Response]:
         """Start a call. Requests as for `StreamUnaryMultiCallable`, responses as for `UnaryStreamMultiCallable`."""
-        self._method.channel.check_open(credentials, compression)
-        return StreamStreamCall(self._method, CallSettings(timeout, metadata, wait_for_ready), request_iterator)
+        credentials = self._method.channel.check_open(credentials, compression)
+        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        return StreamStreamCall(self._method, settings, request_iterator)
 
 
 class Channel:
@@ -145,6 +157,7 @@ class Channel:
         options: ChannelOptions | None = None,
         tls: ssl.SSLContext | None = None,
         tap: Tap | None = None,
+        call_credentials: CallCredentials | None = None,
     ) -> None:
         settings = parse_options(options)
         parsed = parse_target(target)
@@ -155,6 +168,7 @@ class Channel:
             part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
         )
         self.link = Link(parsed, settings, tls, tap)
+        self._call_credentials = call_credentials
         self.is_closed = False
         self._calls: set[Call[Any, Any]] = set()
 
@@ -242,14 +256,17 @@ class Channel:
 
     # -- for calls -----------------------------------------------------------------------------------------------------
 
-    def check_open(self, credentials: Any, compression: Any) -> None:
-        """Raise UsageError when no call can be made, or not one like this."""
+    def check_open(self, credentials: CallCredentials | None, compression: Any) -> CallCredentials | None:
+        """Raise UsageError when no call can be made, or not one like this. Returns the credentials of the call."""
         if self.is_closed:
             raise UsageError("Channel is closed.")
-        if credentials is not None:
-            raise UsageError("Call credentials are only valid on secure channels")
+        if credentials is not None and self.scheme == "http":
+            raise UsageError(INSECURE_CHANNEL)
         if compression not in (None, 0) and getattr(compression, "value", compression) != 0:
             raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
+        if self._call_credentials is not None and credentials is not None:
+            return composite_call_credentials(self._call_credentials, credentials)
+        return credentials or self._call_credentials
 
     def call_started(self, call: Call[Any, Any]) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
@@ -270,5 +287,20 @@ def insecure_channel(
     if interceptors:
         raise UsageError("client interceptors are not supported yet")
     channel = Channel(target, options)
+    channel.check_open(None, compression)
+    return channel
+
+
+def secure_channel(
+    target: str,
+    credentials: ChannelCredentials,
+    options: ChannelOptions | None = None,
+    compression: Any = None,
+    interceptors: Sequence[Any] | None = None,
+) -> Channel:
+    """A channel over TLS. Raises ValueError or TypeError for a malformed target or option, and for bad credentials."""
+    if interceptors:
+        raise UsageError("client interceptors are not supported yet")
+    channel = Channel(target, options, credentials.context(), call_credentials=credentials.call_credentials)
     channel.check_open(None, compression)
     return channel

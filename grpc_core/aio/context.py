@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grpc_core.aio.eof import EOF
@@ -67,16 +67,17 @@ class ServicerContext:
         return self._protocol.peer
 
     def peer_identities(self) -> Iterable[bytes] | None:
-        """Who the client has proved to be; None without TLS client certificates."""
-        return None
+        """Who the client has proved to be; None without a TLS client certificate."""
+        key = self.peer_identity_key()
+        return None if key is None else self.auth_context()[key]
 
     def peer_identity_key(self) -> str | None:
-        """By what the client was identified; None without TLS client certificates."""
-        return None
+        """By what the client was identified; None without a TLS client certificate."""
+        return self._protocol.security.identity_key
 
-    def auth_context(self) -> dict[str, list[bytes]]:
-        """What is known of the connection's security."""
-        return {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """What is known of the connection's security, with C-core's names."""
+        return self._protocol.security.properties
 
     def time_remaining(self) -> float | None:
         """Seconds until the client's deadline, or None when it has none."""

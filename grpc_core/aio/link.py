@@ -153,9 +153,8 @@ class Link:
 
         hostname = None
         if self._tls is not None:
-            hostname = (self._options.authority or self._target.authority).rpartition(":")[0].strip(
-                "[]"
-            ) or address.host
+            authority = self._options.tls_name or self._options.authority or self._target.authority
+            hostname = _host_of(authority) or address.host
         if address.path:
             _, protocol = await loop.create_unix_connection(
                 factory, address.path, ssl=self._tls, server_hostname=hostname
@@ -205,6 +204,13 @@ def _is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _host_of(authority: str) -> str:
+    """The host in "host", "host:port" or "[address]:port"."""
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0] if authority.count(":") < 2 else authority
 
 
 def _grpcio_address(address: Address) -> str:

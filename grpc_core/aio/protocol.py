@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from grpc_core.aio.security import Security
 from grpc_core.calls import ServerCall
 from grpc_core.options import Options
 from grpc_core.session import ClientSession, GrpcConnection, ServerSession
@@ -24,6 +25,7 @@ class ServerProtocol(ConnectionProtocol):
         self.running = 0
         """Handlers that have begun and not ended, whatever became of their streams."""
         self._peer = ""
+        self._security: Security | None = None
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)
@@ -35,6 +37,14 @@ class ServerProtocol(ConnectionProtocol):
         if not self._peer:
             self._peer = format_peer(self.peername)
         return self._peer
+
+    @property
+    def security(self) -> Security:
+        """What TLS says about the connection."""
+        if self._security is None:
+            tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+            self._security = Security(tls)
+        return self._security
 
 
 class ClientProtocol(ConnectionProtocol):

@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from grpc_core.aio.listening import bind
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import Rpc
 from grpc_core.calls import ServerCall
+from grpc_core.credentials import ServerCredentials
 from grpc_core.errors import UsageError
 from grpc_core.methods import GenericRpcHandler, MethodTable
 from grpc_core.options import ChannelOptions, parse_options
@@ -53,6 +55,7 @@ class Server:
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
         self._sockets: list[socket.socket] = []
+        self._tls: dict[socket.socket, ssl.SSLContext | None] = {}
         self._listeners: list[asyncio.Server] = []
         self._protocols: set[ServerProtocol] = set()
         self._rpcs: set[Rpc] = set()
@@ -77,6 +80,13 @@ class Server:
 
         Raises RuntimeError when it cannot be bound.
         """
+        return self._add_port(address, None)
+
+    def add_secure_port(self, address: str, server_credentials: ServerCredentials) -> int:
+        """As `add_insecure_port`, with TLS."""
+        return self._add_port(address, server_credentials.context())
+
+    def _add_port(self, address: str, tls: ssl.SSLContext | None) -> int:
         if self._started:
             raise UsageError("Cannot add a port to a server that was started")
         bound: list[socket.socket] = []
@@ -91,6 +101,7 @@ class Server:
                 f" error message. ({error})"
             )
         self._sockets.extend(bound)
+        self._tls.update(dict.fromkeys(bound, tls))
         name = bound[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 1
 
@@ -103,10 +114,8 @@ class Server:
         self._grace_end = asyncio.Event()
         loop = asyncio.get_running_loop()
         for bound in self._sockets:
-            if bound.family == socket.AF_UNIX:
-                listener = await loop.create_unix_server(self._connected, sock=bound, backlog=_LISTEN_BACKLOG)
-            else:
-                listener = await loop.create_server(self._connected, sock=bound, backlog=_LISTEN_BACKLOG)
+            create = loop.create_unix_server if bound.family == socket.AF_UNIX else loop.create_server
+            listener = await create(self._connected, sock=bound, backlog=_LISTEN_BACKLOG, ssl=self._tls[bound])
             self._listeners.append(listener)
 
     async def stop(self, grace: float | None) -> None:

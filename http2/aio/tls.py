@@ -27,7 +27,7 @@ def client_ssl_context(cafile: str | Path | None = None, verify: bool = True) ->
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return _for_http2(context)
+    return for_http2(context)
 
 
 def server_ssl_context(cert: str | Path, key: str | Path | None = None) -> ssl.SSLContext:
@@ -42,7 +42,7 @@ def server_ssl_context(cert: str | Path, key: str | Path | None = None) -> ssl.S
         context.load_cert_chain(cert, key, password="")  # an encrypted key is an error, not a question on a terminal
     except ssl.SSLError as error:
         raise ssl.SSLError(f"{cert} and {key or 'the same file'} are no certificate with its key ({error.reason})")
-    return _for_http2(context)
+    return for_http2(context)
 
 
 def _require_readable(path: str | Path | None) -> None:
@@ -52,7 +52,8 @@ def _require_readable(path: str | Path | None) -> None:
             pass
 
 
-def _for_http2(context: ssl.SSLContext) -> ssl.SSLContext:
+def for_http2(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Restrict a context to what HTTP/2 allows, and return it."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers(_TLS_1_2_CIPHERS)

@@ -1,0 +1,58 @@
+"""Call credentials at work: asking the plugins for the metadata of one call (grpcio's `AuthMetadataPlugin`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from grpc_core.credentials import AuthMetadataContext, CallCredentials, MetadataPairs, Plugin
+from grpc_core.metadata import Fields, encode_metadata
+from grpc_core.status import StatusCode
+
+if TYPE_CHECKING:
+    from grpc_core.aio.channel import Method
+
+
+class CredentialsFailed(Exception):
+    """A plugin gave no metadata: the status that the call ends with."""
+
+    def __init__(self, code: StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+
+
+async def credential_fields(credentials: CallCredentials, method: Method[Any, Any]) -> Fields:
+    """The fields of all plugins, in their order. Raises CredentialsFailed."""
+    service, _, name = method.path.rpartition("/")
+    host = method.channel.authority.removesuffix(":443")
+    context = AuthMetadataContext(f"https://{host}{service}", name)
+    fields: Fields = ()
+    for plugin in credentials.plugins:
+        try:
+            fields += encode_metadata(await _ask(plugin, context))
+        except Exception as error:
+            # grpcio: whatever goes wrong in a plugin makes the call UNAVAILABLE.
+            raise CredentialsFailed(
+                StatusCode.UNAVAILABLE, f'Getting metadata from plugin failed with error: "{error}"'
+            )
+    return fields
+
+
+async def _ask(plugin: Plugin, context: AuthMetadataContext) -> MetadataPairs:
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[MetadataPairs] = loop.create_future()
+
+    def settle(metadata: MetadataPairs, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(metadata)
+
+    def callback(metadata: MetadataPairs, error: Exception | None) -> None:
+        loop.call_soon_threadsafe(settle, metadata, error)
+
+    # A plugin may fetch a token from far away: it must not hold the event loop meanwhile.
+    await loop.run_in_executor(None, plugin, context, callback)
+    return await answer

@@ -1,0 +1,269 @@
+"""TLS and call credentials, ours against ours and against grpcio in both roles, with the same program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import grpc_core
+from grpc_core import aio, credentials
+from grpc_core.aio.security import Security
+from http2.aio import server_ssl_context
+from tests.support.tls import TlsFiles, tls_files
+
+__all__ = ["tls_files"]
+
+PATIENCE_S = 30.0
+
+
+def _grpcio() -> Any:
+    try:
+        import grpc
+    except ImportError:
+        if "grpcio" in os.environ.get("INTEROP_REQUIRE", "").split(","):
+            raise
+        pytest.skip("grpcio is not installed")
+    return grpc
+
+
+MODULES: dict[str, Callable[[], Any]] = {"plait": lambda: grpc_core, "grpcio": _grpcio}
+
+
+@pytest.fixture(params=["plait-plait", "plait-grpcio", "grpcio-plait"])
+def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """(the server's module, the client's module): every pair in which we are one side."""
+    server, client = request.param.split("-")
+    return MODULES[server](), MODULES[client]()
+
+
+def _handler(grpc: Any) -> Any:
+    async def who(request: bytes, context: Any) -> bytes:
+        identities = sorted(context.peer_identities() or ())
+        sent = sorted(pair for pair in context.invocation_metadata() if pair[0] in ("authorization", "x-plugin"))
+        return repr((context.peer_identity_key(), identities, [tuple(pair) for pair in sent])).encode()
+
+    return grpc.method_handlers_generic_handler("test.Who", {"AmI": grpc.unary_unary_rpc_method_handler(who)})
+
+
+@asynccontextmanager
+async def served(grpc: Any, server_credentials: Any) -> AsyncIterator[int]:
+    """The port of a server of that module."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((_handler(grpc),))
+    port = server.add_secure_port("localhost:0", server_credentials)
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)
+
+
+def pem(files: TlsFiles) -> tuple[bytes, bytes]:
+    """(private key, certificate)."""
+    return files.key.read_bytes(), files.cert.read_bytes()
+
+
+async def ask(grpc: Any, port: int, channel_credentials: Any, *, target: str = "localhost", **call: Any) -> Any:
+    """The answer of the server, evaluated: (identity key, identities, metadata)."""
+    options = call.pop("options", None)
+    async with asyncio.timeout(PATIENCE_S):
+        async with grpc.aio.secure_channel(f"{target}:{port}", channel_credentials, options) as channel:
+            answer = await channel.unary_unary("/test.Who/AmI")(b"", timeout=PATIENCE_S, **call)
+    return eval(answer)  # made by `repr` in this file
+
+
+def test_tls_from_pem(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
+    server, client = pair
+    key, certificate = pem(tls_files)
+
+    async def main() -> None:
+        async with served(server, server.ssl_server_credentials([(key, certificate)])) as port:
+            assert await ask(client, port, client.ssl_channel_credentials(certificate)) == (None, [], [])
+
+    asyncio.run(main())
+
+
+def test_w202_the_name_that_is_verified_can_be_another(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
+    server, client = pair
+    key, certificate = pem(tls_files)
+
+    async def main() -> None:
+        async with served(server, server.ssl_server_credentials([(key, certificate)])) as port:
+            trusting = client.ssl_channel_credentials(certificate)
+            options = (("grpc.ssl_target_name_override", "elsewhere.example"),)
+            with pytest.raises(client.aio.AioRpcError) as caught:
+                await ask(client, port, trusting, options=options)
+            assert caught.value.code().name == "UNAVAILABLE"
+            options = (("grpc.ssl_target_name_override", "localhost"),)
+            assert await ask(client, port, trusting, target="ipv4:127.0.0.1", options=options) == (None, [], [])
+
+    asyncio.run(main())
+
+
+def test_w203_w204_mutual_tls(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
+    server, client = pair
+    key, certificate = pem(tls_files)
+
+    async def main() -> None:
+        wanting = server.ssl_server_credentials([(key, certificate)], certificate, True)
+        async with served(server, wanting) as port:
+            identified = client.ssl_channel_credentials(certificate, key, certificate)
+            identity_key, identities, _ = await ask(client, port, identified)
+            assert identity_key == "x509_subject_alternative_name"
+            assert identities == [b"127.0.0.1", b"localhost"]
+            with pytest.raises(client.aio.AioRpcError) as caught:
+                await ask(client, port, client.ssl_channel_credentials(certificate))
+            assert caught.value.code().name == "UNAVAILABLE"
+
+    asyncio.run(main())
+
+
+def test_w201_call_credentials_of_channel_and_call(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
+    server, client = pair
+    key, certificate = pem(tls_files)
+    asked: list[tuple[str, str]] = []
+
+    def plugin(context: Any, callback: Any) -> None:
+        asked.append((context.service_url, context.method_name))
+        threading.Thread(target=callback, args=((("x-plugin", "from a thread"),), None)).start()
+
+    async def main() -> None:
+        async with served(server, server.ssl_server_credentials([(key, certificate)])) as port:
+            token = client.access_token_call_credentials("t0ken")
+            composite = client.composite_channel_credentials(client.ssl_channel_credentials(certificate), token)
+            _, _, sent = await ask(client, port, composite)
+            assert sent == [("authorization", "Bearer t0ken")]
+            _, _, sent = await ask(client, port, composite, credentials=client.metadata_call_credentials(plugin))
+            assert sent == [("authorization", "Bearer t0ken"), ("x-plugin", "from a thread")]
+            assert asked == [(f"https://localhost:{port}/test.Who", "AmI")]
+
+    asyncio.run(main())
+
+
+def test_a_plugin_that_fails_makes_the_call_unavailable(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
+    server, client = pair
+    key, certificate = pem(tls_files)
+
+    def refusing(context: Any, callback: Any) -> None:
+        callback((), RuntimeError("no token today"))
+
+    def raising(context: Any, callback: Any) -> None:
+        raise RuntimeError("no token at all")
+
+    async def main() -> None:
+        async with served(server, server.ssl_server_credentials([(key, certificate)])) as port:
+            trusting = client.ssl_channel_credentials(certificate)
+            for plugin, text in ((refusing, "no token today"), (raising, "no token at all")):
+                with pytest.raises(client.aio.AioRpcError) as caught:
+                    await ask(client, port, trusting, credentials=client.metadata_call_credentials(plugin))
+                assert caught.value.code().name == "UNAVAILABLE"
+                assert text in caught.value.details()
+
+    asyncio.run(main())
+
+
+def test_certificates_can_change_from_handshake_to_handshake(tls_files: TlsFiles) -> None:
+    key, certificate = pem(tls_files)
+    fetched: list[object] = []
+
+    def fetch() -> Any:
+        fetched.append(None)
+        return None if len(fetched) == 1 else grpc_core.ssl_server_certificate_configuration([(key, certificate)])
+
+    async def main() -> None:
+        first = grpc_core.ssl_server_certificate_configuration([(key, certificate)])
+        async with served(grpc_core, grpc_core.dynamic_ssl_server_credentials(first, fetch)) as port:
+            for handshakes in (1, 2, 3):
+                assert await ask(grpc_core, port, grpc_core.ssl_channel_credentials(certificate)) == (None, [], [])
+                assert len(fetched) == handshakes
+
+    asyncio.run(main())
+
+
+def test_ready_contexts_of_the_ssl_module(tls_files: TlsFiles) -> None:
+    async def main() -> None:
+        context = server_ssl_context(tls_files.cert, tls_files.key)
+        async with served(grpc_core, grpc_core.ssl_server_credentials(context)) as port:
+            client = ssl.create_default_context(cafile=str(tls_files.cert))
+            assert await ask(grpc_core, port, grpc_core.ssl_channel_credentials(client)) == (None, [], [])
+
+    asyncio.run(main())
+
+
+def test_w204_the_auth_context(tls_files: TlsFiles) -> None:
+    key, certificate = pem(tls_files)
+    seen: list[dict[str, Any]] = []
+
+    async def look(request: bytes, context: aio.ServicerContext) -> bytes:
+        seen.append(dict(context.auth_context()))
+        return b""
+
+    async def main() -> None:
+        server = aio.server()
+        handler = grpc_core.unary_unary_rpc_method_handler(look)
+        server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler("s", {"M": handler}),))
+        secure = server.add_secure_port(
+            "localhost:0", grpc_core.ssl_server_credentials([(key, certificate)], certificate)
+        )
+        insecure = server.add_secure_port("127.0.0.1:0", grpc_core.insecure_server_credentials())
+        await server.start()
+        identified = grpc_core.ssl_channel_credentials(certificate, key, certificate)
+        async with asyncio.timeout(PATIENCE_S):
+            async with aio.secure_channel(f"localhost:{secure}", identified) as channel:
+                await channel.unary_unary("/s/M")(b"")
+            async with aio.insecure_channel(f"127.0.0.1:{insecure}") as channel:
+                await channel.unary_unary("/s/M")(b"")
+        await server.stop(None)
+
+    asyncio.run(main())
+    over_tls, plain = seen
+    assert plain == {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+    assert over_tls["transport_security_type"] == [b"ssl"]
+    assert over_tls["security_level"] == [b"TSI_PRIVACY_AND_INTEGRITY"]
+    assert over_tls["x509_common_name"] == [b"localhost"]
+    assert over_tls["x509_subject"] == [b"commonName=localhost"]
+    assert over_tls["peer_dns"] == [b"localhost"]
+    assert over_tls["peer_ip"] == [b"127.0.0.1"]
+    assert over_tls["x509_pem_cert"][0].split() == certificate.split()
+
+
+def test_what_cannot_be_used_is_refused_at_construction(tls_files: TlsFiles) -> None:
+    key, certificate = pem(tls_files)
+    with pytest.raises(ValueError, match="root certificates"):
+        grpc_core.ssl_channel_credentials(b"not a certificate")
+    with pytest.raises(ValueError, match="belong together"):
+        grpc_core.ssl_channel_credentials(certificate, private_key=key)
+    with pytest.raises(ValueError, match="private key and certificate chain"):
+        grpc_core.ssl_server_credentials([(b"no key", certificate)])
+    with pytest.raises(ValueError, match="at least one pair"):
+        grpc_core.ssl_server_credentials([])
+    with pytest.raises(ValueError, match="require client auth"):
+        grpc_core.ssl_server_credentials([(key, certificate)], None, True)
+
+
+def test_the_roots_of_the_environment_and_of_the_system(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(credentials.ROOTS_VARIABLE, str(tls_files.cert))
+    context = grpc_core.ssl_channel_credentials().context()
+    assert [dict(pair[0] for pair in root["subject"])["commonName"] for root in context.get_ca_certs()] == ["localhost"]
+    monkeypatch.delenv(credentials.ROOTS_VARIABLE)
+    assert grpc_core.ssl_channel_credentials().context().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_call_credentials_never_go_over_plaintext() -> None:
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1") as channel:
+            with pytest.raises(aio.UsageError, match="only valid on secure channels"):
+                channel.unary_unary("/s/M")(b"", credentials=grpc_core.access_token_call_credentials("secret"))
+
+    asyncio.run(main())
+
+
+def test_a_connection_without_tls_says_so() -> None:
+    assert Security(None).identity_key is None
