@@ -15,6 +15,7 @@ Where is ...?
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
 | TLS and call credentials                        | `credentials`                           |
 | the asyncio API                                 | `aio`                                   |
+| the blocking API, and its interfaces            | `sync`, `interfaces`                    |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
 """
 
@@ -43,6 +44,19 @@ from grpc_core.credentials import (
 )
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
 from grpc_core.headers import VERSION as __version__
+from grpc_core.interfaces import (
+    Call,
+    Channel,
+    Future,
+    RpcContext,
+    Server,
+    ServerInterceptor,
+    ServicerContext,
+    StreamStreamMultiCallable,
+    StreamUnaryMultiCallable,
+    UnaryStreamMultiCallable,
+    UnaryUnaryMultiCallable,
+)
 from grpc_core.methods import (
     GenericRpcHandler,
     HandlerCallDetails,
@@ -59,34 +73,51 @@ from grpc_core.stub import service_handler, stub
 
 if TYPE_CHECKING:
     from grpc_core import aio
+    from grpc_core.sync.channel import insecure_channel
+    from grpc_core.sync.connectivity import channel_ready_future
+    from grpc_core.sync.server import server
 
 __all__ = [
     "AuthMetadataContext",
     "AuthMetadataPlugin",
     "AuthMetadataPluginCallback",
+    "Call",
     "CallCredentials",
+    "Channel",
     "ChannelConnectivity",
     "ChannelCredentials",
+    "Future",
     "FutureCancelledError",
     "FutureTimeoutError",
     "GenericRpcHandler",
     "HandlerCallDetails",
+    "RpcContext",
     "RpcError",
     "RpcMethodHandler",
+    "Server",
     "ServerCertificateConfiguration",
     "ServerCredentials",
+    "ServerInterceptor",
     "ServiceRpcHandler",
+    "ServicerContext",
     "Status",
     "StatusCode",
+    "StreamStreamMultiCallable",
+    "StreamUnaryMultiCallable",
+    "UnaryStreamMultiCallable",
+    "UnaryUnaryMultiCallable",
     "__version__",
     "access_token_call_credentials",
     "aio",
+    "channel_ready_future",
     "composite_call_credentials",
     "composite_channel_credentials",
     "dynamic_ssl_server_credentials",
+    "insecure_channel",
     "insecure_server_credentials",
     "metadata_call_credentials",
     "method_handlers_generic_handler",
+    "server",
     "service_handler",
     "ssl_channel_credentials",
     "ssl_server_certificate_configuration",
@@ -99,10 +130,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """`grpc_core.aio` is imported when it is first asked for: who does not use asyncio does not load it."""
-    if name == "aio":
-        import importlib
+_SYNC_NAMES = frozenset({"channel_ready_future", "insecure_channel", "server"})
 
+
+def __getattr__(name: str) -> Any:
+    """`grpc_core.aio` and the names of `grpc_core.sync` are imported when they are first asked for: who needs no event
+    loop does not load one."""
+    import importlib
+
+    if name == "aio":
         return importlib.import_module("grpc_core.aio")
+    if name in _SYNC_NAMES:
+        value = globals()[name] = getattr(importlib.import_module("grpc_core.sync"), name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -156,8 +156,8 @@ def _loads_protobuf(path: str, use: Use) -> bool:
 
 def _loads_asyncio(path: str, use: Use) -> bool:
     if path == "grpc_core/__init__.py" and use.where is not Where.MODULE:
-        return use.is_of("asyncio")  # It knows `aio` by name, and imports it when it is asked for.
-    return use.is_of("asyncio") or use.is_of("grpc_core.aio") or use.is_of("http2.aio")
+        return use.is_of("asyncio")  # It knows `aio` and `sync` by name, and imports them when it is asked for them.
+    return any(use.is_of(module) for module in ("asyncio", "grpc_core.aio", "grpc_core.sync", "http2.aio"))
 
 
 RULES = (
@@ -171,9 +171,11 @@ RULES = (
         _loads_protobuf,
     ),
     Rule(
-        "no asyncio outside grpc_core/aio and the command lines",
+        "no asyncio outside grpc_core/aio, its facade grpc_core/sync and the command lines",
         lambda path: (
-            _package(path) == "grpc_core" and not path.startswith("grpc_core/aio/") and path not in GRPC_COMMAND_LINES
+            _package(path) == "grpc_core"
+            and not path.startswith(("grpc_core/aio/", "grpc_core/sync/"))
+            and path not in GRPC_COMMAND_LINES
         ),
         _loads_asyncio,
     ),
@@ -249,6 +251,9 @@ BAD_SAMPLES = [
     ("grpc_core/calls.py", "from grpc_core import aio", "imports grpc_core.aio at module level"),
     ("grpc_core/calls.py", "from grpc_core.aio.call import Call", "imports grpc_core.aio.call.Call"),
     ("grpc_core/calls.py", "from http2.aio import transport", "imports http2.aio.transport"),
+    ("grpc_core/calls.py", "from grpc_core.sync import server", "imports grpc_core.sync.server"),
+    ("grpc_core/__init__.py", "from grpc_core.sync import server", "imports grpc_core.sync.server at module level"),
+    ("grpc_core/sync/call.py", "from google.protobuf import message", "rule: no protobuf"),
     ("grpc_core/__init__.py", "from grpc_core import aio", "imports grpc_core.aio at module level"),
     ("grpc_core/__init__.py", "def f():\n    import asyncio", "imports asyncio in a function"),
     ("interop/matrix.py", "from tests.support import pair", "imports tests.support.pair"),
@@ -274,6 +279,7 @@ GOOD_SAMPLES = [
     ("grpc_core/stub.py", "if TYPE_CHECKING:\n    import google.protobuf\ndef f():\n    import google.protobuf"),
     ("grpc_core/codegen/plugin.py", "from google.protobuf import descriptor_pb2"),
     ("grpc_core/aio/call.py", "import asyncio\nfrom http2.aio import transport"),
+    ("grpc_core/sync/loop.py", "import asyncio, threading\nfrom grpc_core import aio"),
     ("grpc_core/__init__.py", "if TYPE_CHECKING:\n    from . import aio\ndef f():\n    import grpc_core.aio"),
     ("interop/peers/grpcio/client.py", "import grpc\nimport asyncio\nfrom interop import cases"),
 ]
@@ -299,7 +305,11 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import hpack_codec", {"http2", "asyncio", "socket", "ssl", "logging", "threading"}),
         ("import http2", {"grpc_core", "http2.aio", "asyncio", "socket", "ssl", "logging", "threading"}),
-        ("import grpc_core", {"grpc_core.aio", "http2.aio", "interop", "asyncio", "google.protobuf", "ssl"}),
+        (
+            "import grpc_core",
+            {"grpc_core.aio", "grpc_core.sync", "http2.aio", "interop", "asyncio", "google.protobuf", "ssl"},
+        ),
+        ("import grpc_core.sync", {"google.protobuf", "interop"}),
         ("import grpc_core.aio", {"google.protobuf", "interop"}),
         ("import interop.cli", {"hpack_codec", "http2", "grpc_core", "asyncio", "google.protobuf"}),
     ],
@@ -312,6 +322,7 @@ def test_an_import_loads_no_more_than_it_should(statement: str, unwanted: set[st
     ("statement", "wanted"),
     [
         ("import grpc_core\ngrpc_core.aio", {"grpc_core.aio", "http2.aio", "asyncio"}),
+        ("import grpc_core\ngrpc_core.server", {"grpc_core.sync", "grpc_core.aio", "asyncio"}),
         ("import grpc_core.codegen.plugin", {"google.protobuf"}),
     ],
 )

@@ -1,0 +1,21 @@
+"""gRPC for threads, with the API of grpcio's `grpc`: a facade over `grpc_core.aio`, which does all the waiting.
+
+Its names are found in `grpc_core` itself, which loads this package when one of them is asked for.
+
+| question                                            | file           |
+|-----------------------------------------------------|----------------|
+| the I/O thread, and what happens at a fork          | `loop`         |
+| messages from thread to thread, with back-pressure  | `pipes`        |
+| one call across the border                          | `exchange`     |
+| what a caller gets: errors, iterators, futures      | `call`         |
+| the channel and its callables                       | `channel`      |
+| `subscribe`, `channel_ready_future`                 | `connectivity` |
+| the server                                          | `server`       |
+| what a handler is given, and how it runs            | `servicer`     |
+"""
+
+from grpc_core.sync.channel import Channel, insecure_channel
+from grpc_core.sync.connectivity import channel_ready_future
+from grpc_core.sync.server import Server, server
+
+__all__ = ["Channel", "Server", "channel_ready_future", "insecure_channel", "server"]

@@ -1,0 +1,306 @@
+"""The blocking channel (grpcio's `grpc.Channel`): an `aio.Channel` on the I/O thread, and callables that wait."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from grpc_core import aio, interfaces
+from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.interfaces import MetadataLike
+from grpc_core.metadata import encode_metadata
+from grpc_core.options import ChannelOptions
+from grpc_core.status import StatusCode
+from grpc_core.sync import loop
+from grpc_core.sync.call import _InactiveRpcError, _MultiThreadedRendezvous, take_response
+from grpc_core.sync.connectivity import Watch
+from grpc_core.sync.exchange import SERIALIZING_FAILED, Exchange, Outcome, _log, serialized
+from grpc_core.sync.loop import Callbacks, IoThread
+
+CLOSED: Final = "Cannot invoke RPC on closed channel!"
+
+StateCallback = Callable[[ChannelConnectivity], None]
+
+
+class _Engine:
+    """What a channel is in one process: the I/O thread, the channel there, and what watches its state."""
+
+    __slots__ = ("callbacks", "channel", "io", "watch")
+
+    def __init__(self, io: IoThread, channel: aio.Channel) -> None:
+        self.io = io
+        self.channel = channel
+        self.callbacks = Callbacks()
+        self.watch = Watch(io, channel, self.callbacks)
+
+
+class _MultiCallable:
+    """Makes calls of one method."""
+
+    streams_requests = False
+    streams_responses = False
+
+    def __init__(
+        self,
+        channel: Channel,
+        path: str,
+        serializer: Callable[[Any], bytes] | None,
+        deserializer: Callable[[bytes], Any] | None,
+    ) -> None:
+        self._channel = channel
+        self._path = path
+        self._serializer = serializer
+        self._deserializer = deserializer
+        self._known: tuple[_Engine, Any] | None = None
+
+    def _made_by(self, engine: _Engine) -> Any:
+        """The callable of the engine's channel; it is another one in a forked child."""
+        known = self._known
+        if known is None or known[0] is not engine:
+            kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+            factory = getattr(engine.channel, kinds[2 * self.streams_requests + self.streams_responses])
+            known = self._known = engine, factory(self._path)
+        return known[1]
+
+    def _begin(
+        self,
+        request: Any,
+        timeout: float | None,
+        metadata: MetadataLike | None,
+        credentials: Any,
+        wait_for_ready: bool | None,
+        compression: Any,
+    ) -> Exchange:
+        """Start a call; what the caller did wrong is raised here, in the caller's thread."""
+        engine = self._channel._engine()
+        engine.channel.check_open(credentials, compression)
+        if metadata is not None:
+            metadata = tuple(metadata)
+            encode_metadata(metadata)
+        message = b""
+        if not self.streams_requests:
+            try:
+                message = serialized(request, self._serializer)
+            except Exception:
+                _log.exception(SERIALIZING_FAILED)
+                raise _InactiveRpcError(Outcome(StatusCode.INTERNAL, SERIALIZING_FAILED))
+        call = functools.partial(
+            self._made_by(engine),
+            timeout=timeout,
+            metadata=metadata,
+            credentials=credentials,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
+        )
+        exchange = Exchange(
+            engine.io,
+            functools.partial(self._call, call, message),
+            engine.callbacks,
+            timeout,
+            self.streams_requests,
+            self.streams_responses,
+        )
+        exchange.start()
+        if self.streams_requests:
+            exchange.send_all(iter(request), self._serializer)
+        return exchange
+
+    def _call(self, call: Any, message: bytes, exchange: Exchange) -> Any:
+        """On the I/O thread. As a method it keeps the channel alive as long as the call."""
+        return call(message if exchange.outlet is None else exchange.outlet)
+
+
+class _UnaryResponse(_MultiCallable):
+    def __call__(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> Any:
+        """Make a call and wait for the response. Raises RpcError for any status but OK."""
+        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
+        try:
+            return take_response(exchange, self._deserializer)
+        except BaseException:
+            if not exchange.is_over:  # the wait was interrupted, by a signal
+                exchange.abandon("the caller was interrupted")
+            raise
+
+    def with_call(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> tuple[Any, interfaces.Call]:
+        """Make a call and wait for it; the response and the `Call`. Raises RpcError for any status but OK."""
+        call = self.future(request, timeout, metadata, credentials, wait_for_ready, compression)
+        if call.code() is not StatusCode.OK:
+            raise _InactiveRpcError(call._settled())
+        return call.result(), call
+
+    def future(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> _MultiThreadedRendezvous:
+        """Start a call: an object that is a `Future` and a `Call`."""
+        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
+        return _MultiThreadedRendezvous(exchange, self._deserializer)
+
+
+class _StreamResponse(_MultiCallable):
+    streams_responses = True
+
+    def __call__(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
+    ) -> Iterator[Any]:
+        """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
+        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
+        return _MultiThreadedRendezvous(exchange, self._deserializer)
+
+
+class UnaryUnaryMultiCallable(_UnaryResponse, interfaces.UnaryUnaryMultiCallable):
+    """Makes calls with one request and one response."""
+
+
+class UnaryStreamMultiCallable(_StreamResponse, interfaces.UnaryStreamMultiCallable):
+    """Makes calls with one request and a stream of responses."""
+
+
+class StreamUnaryMultiCallable(_UnaryResponse, interfaces.StreamUnaryMultiCallable):
+    """Makes calls with an iterator of requests and one response."""
+
+    streams_requests = True
+
+
+class StreamStreamMultiCallable(_StreamResponse, interfaces.StreamStreamMultiCallable):
+    """Makes calls with an iterator of requests and a stream of responses."""
+
+    streams_requests = True
+
+
+class Channel(interfaces.Channel):
+    """A channel to one target, for any number of threads. Nothing happens before its first use.
+
+    A process that was forked from the one that made it has a channel of its own in it.
+    """
+
+    def __init__(self, make: Callable[[], aio.Channel]) -> None:
+        """`make` makes the channel of the engine."""
+        self._make = make
+        self._first: aio.Channel | None = make()  # raises what is wrong with its arguments
+        self._current: _Engine | None = None
+        self._is_closed = False
+
+    def _engine(self) -> _Engine:
+        """What this channel is in this process. Raises ValueError when it is closed."""
+        if self._is_closed:
+            raise ValueError(CLOSED)
+        engine = self._current
+        if engine is not None and loop.is_current(engine.io):
+            return engine
+        io = loop.current()
+        with loop.lock():
+            engine = self._current
+            if engine is None or engine.io is not io:
+                channel, self._first = self._first or self._make(), None
+                engine = self._current = _Engine(io, channel)
+        return engine
+
+    # -- grpcio's API --------------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: StateCallback, try_to_connect: bool | None = False) -> None:
+        """Call `callback(state)` on another thread, now and whenever the state changes.
+
+        With `try_to_connect` an idle channel begins to connect, now and whenever it is idle again.
+        """
+        self._engine().watch.add(callback, bool(try_to_connect))
+
+    def unsubscribe(self, callback: StateCallback) -> None:
+        """Call it no longer. A callback that was not subscribed is nothing to complain of."""
+        if self._current is not None:
+            self._current.watch.remove(callback)
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryUnaryMultiCallable:
+        """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
+        return UnaryUnaryMultiCallable(self, method, request_serializer, response_deserializer)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryStreamMultiCallable:
+        """A callable for a method with one request and a stream of responses."""
+        return UnaryStreamMultiCallable(self, method, request_serializer, response_deserializer)
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = False,
+    ) -> StreamUnaryMultiCallable:
+        """A callable for a method with a stream of requests and one response."""
+        return StreamUnaryMultiCallable(self, method, request_serializer, response_deserializer)
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = False,
+    ) -> StreamStreamMultiCallable:
+        """A callable for a method with a stream of requests and a stream of responses."""
+        return StreamStreamMultiCallable(self, method, request_serializer, response_deserializer)
+
+    def close(self) -> None:
+        """Close the channel, and wait until its connections are closed.
+
+        Calls that still run end with CANCELLED "Channel closed!"; new ones raise ValueError.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        engine = self._current
+        if engine is None or not loop.is_current(engine.io):
+            return
+        if engine.io.is_here():
+            engine.io.run_unwatched(engine.channel.close)
+        else:
+            engine.io.run(engine.channel.close())
+
+    def __del__(self) -> None:
+        engine = getattr(self, "_current", None)
+        if engine is not None and not self._is_closed and loop.is_current(engine.io) and not sys.is_finalizing():
+            engine.io.run_unwatched(engine.channel.close)
+
+
+def insecure_channel(target: str, options: ChannelOptions | None = None, compression: Any = None) -> Channel:
+    """A channel without TLS. Raises ValueError or TypeError for a malformed target or option."""
+    return Channel(lambda: aio.insecure_channel(target, options, compression))

@@ -1,0 +1,175 @@
+"""The blocking server (grpcio's `grpc.Server`): an `aio.Server` on the I/O thread, handlers in the caller's threads."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from grpc_core import aio, interfaces
+from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodTable, RpcMethodHandler
+from grpc_core.options import ChannelOptions
+from grpc_core.status import StatusCode
+from grpc_core.sync import loop
+from grpc_core.sync.exchange import metadata_pairs
+from grpc_core.sync.loop import Callbacks, IoThread
+from grpc_core.sync.servicer import Runner
+
+_log = logging.getLogger("grpc_core.sync")
+
+_RUNNERS_MAX: Final = 1024
+SERVICE_FAILED: Final = "Error in service handler!"
+
+Continuation = Callable[[Any], Any]
+
+
+class _Handlers(GenericRpcHandler):
+    """All handlers of a server, for the engine: each wrapped in the coroutine that runs it in a thread."""
+
+    def __init__(
+        self, pool: concurrent.futures.Executor, interceptors: Sequence[Any], find: Callable[[HandlerCallDetails], Any]
+    ) -> None:
+        self._pool = pool
+        self._interceptors = interceptors
+        self._find = find
+        self._notifier = Callbacks()
+        self._runners: dict[int, Runner] = {}
+        self.io: IoThread | None = None
+
+    def service(self, handler_call_details: HandlerCallDetails) -> RpcMethodHandler | None:
+        assert self.io is not None
+        if not self._interceptors:
+            handler = self._asked(self._find, handler_call_details)
+            if handler is None:
+                return None
+            known = self._runners.get(id(handler))
+            if known is None:
+                if len(self._runners) >= _RUNNERS_MAX:  # a generic handler that makes new ones for every call
+                    self._runners.clear()
+                known = self._runners[id(handler)] = Runner(handler, self.io, self._pool, self._notifier)
+            return known.method
+        variables = contextvars.copy_context()
+        pairs = metadata_pairs(handler_call_details.invocation_metadata)
+        details = HandlerCallDetails(handler_call_details.method, pairs)
+        handler = variables.run(self._asked, self._intercepted(0), details)
+        return None if handler is None else Runner(handler, self.io, self._pool, self._notifier, variables).method
+
+    def _intercepted(self, index: int) -> Continuation:
+        """Asks the interceptors from that one on, and then the handlers."""
+        if index == len(self._interceptors):
+            return self._find
+        return lambda details: self._interceptors[index].intercept_service(self._intercepted(index + 1), details)
+
+    @staticmethod
+    def _asked(find: Continuation, details: HandlerCallDetails) -> Any:
+        try:
+            return find(details)
+        except Exception as error:
+            _log.exception("Exception servicing handler: %s", error)
+            return RpcMethodHandler(True, True, stream_stream=_failed)
+
+
+def _failed(requests: object, context: interfaces.ServicerContext) -> Iterable[bytes]:
+    """The handler of a call for which no handler could be found out."""
+    context.set_code(StatusCode.UNKNOWN)
+    context.set_details(SERVICE_FAILED)
+    return ()
+
+
+class Server(interfaces.Server):
+    """A server; its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        thread_pool: concurrent.futures.Executor,
+        handlers: Sequence[GenericRpcHandler] | None,
+        interceptors: Sequence[Any] | None,
+        options: ChannelOptions | None,
+        maximum_concurrent_rpcs: int | None,
+        compression: Any,
+    ) -> None:
+        for interceptor in interceptors or ():
+            if not callable(getattr(interceptor, "intercept_service", None)):
+                raise ValueError(f"{interceptor!r} is not a server interceptor: it has no intercept_service")
+        self._methods = MethodTable()
+        if handlers:
+            self._methods.add_generic_rpc_handlers(handlers)
+        methods = self._methods
+        self._handlers = _Handlers(
+            thread_pool,
+            tuple(interceptors or ()),
+            lambda details: methods.find(details.method, details.invocation_metadata),
+        )
+        self._engine = aio.server(None, [self._handlers], None, options, maximum_concurrent_rpcs, compression)
+        self._lock = threading.Lock()
+        self._io: IoThread | None = None
+        self._terminated = threading.Event()
+        self._stopped: concurrent.futures.Future[None] | None = None
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[GenericRpcHandler]) -> None:
+        """Add services: objects with `service(handler_call_details)`. Raises AttributeError for others."""
+        self._methods.add_generic_rpc_handlers(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+        """Add the methods of one service, by method name."""
+        if self._io is not None:
+            _log.warning("Cannot register method handlers once server has started")
+            return
+        self._methods.add_registered_method_handlers(service_name, method_handlers)
+
+    def add_insecure_port(self, address: str) -> int:
+        """Bind a port without TLS: "host:port" (0 chooses one), "[::]:port", "unix:path". Returns the port, 1 for unix.
+
+        Raises RuntimeError when it cannot be bound.
+        """
+        return self._engine.add_insecure_port(address)
+
+    def start(self) -> None:
+        """Begin to serve. Raises ValueError the second time."""
+        with self._lock:
+            if self._io is not None:
+                raise ValueError("Cannot start already-started server!")
+            self._io = self._handlers.io = io = loop.current()
+        io.run(self._engine.start())
+
+    def stop(self, grace: float | None) -> threading.Event:
+        """Stop: no new calls; those that run have `grace` seconds, then they are cancelled. May be called again.
+
+        The event is set when the server has stopped. With None that is so when this returns.
+        """
+        io = self._io
+        if io is None or not loop.is_current(io):
+            stopped = threading.Event()
+            stopped.set()
+            if io is None:
+                asyncio.run(self._engine.stop(None))
+            return stopped
+        stopping = asyncio.run_coroutine_threadsafe(self._engine.stop(grace), io.loop)
+        stopping.add_done_callback(lambda _: self._terminated.set())
+        if grace is None and not io.is_here():
+            stopping.result()
+            self._terminated.wait()
+        return self._terminated
+
+    def wait_for_termination(self, timeout: float | None = None) -> bool:
+        """Wait until the server has stopped. Returns True when `timeout` seconds have passed before that."""
+        return not self._terminated.wait(timeout)
+
+
+def server(
+    thread_pool: concurrent.futures.Executor,
+    handlers: Sequence[GenericRpcHandler] | None = None,
+    interceptors: Sequence[Any] | None = None,
+    options: ChannelOptions | None = None,
+    maximum_concurrent_rpcs: int | None = None,
+    compression: Any = None,
+    xds: bool = False,
+) -> Server:
+    """A server whose handlers run in `thread_pool`. `xds` is there for grpcio's sake; only False can be had."""
+    if xds:
+        raise ValueError("there is no xDS here")
+    return Server(thread_pool, handlers, interceptors, options, maximum_concurrent_rpcs, compression)
