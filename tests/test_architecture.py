@@ -139,10 +139,13 @@ def _waits(path: str, use: Use) -> bool:
 
 GRPC_COMMAND_LINES = ("grpc_core/__main__.py", "grpc_core/demo.py")
 PROTOBUF_FILES = (
+    "grpc_core/caller.py",
     "grpc_core/demo.py",
     "grpc_core/descriptions.py",
     "grpc_core/health.py",
+    "grpc_core/proto_text.py",
     "grpc_core/reflection.py",
+    "grpc_core/reflection_client.py",
     "grpc_core/status_details.py",
 )
 PROTOBUF_WHEN_ASKED_FILES = ("grpc_core/stub.py",)
