@@ -65,8 +65,9 @@ def test_watch_tells_at_once_and_then_each_change() -> None:
             assert (await watch.read()).status == SERVICE_UNKNOWN, "a service may come later: no error"
             health.set("a", SERVING)
             assert (await watch.read()).status == SERVING
-            health.set("a", SERVING)
+            health.set("a", SERVING)  # as before
             health.set("b", NOT_SERVING)
+            await Health(channel).Check(HealthCheckRequest(service=""))  # the watcher has had its turn
             health.set("a", NOT_SERVING)
             assert (await watch.read()).status == NOT_SERVING, "what is no change of this service is not told"
             watch.cancel()
