@@ -1,0 +1,236 @@
+"""Every official case can fail: where a server is wrong in one thing, that case fails and no other.
+
+The server is ours, with a servicer that is wrong; the client is ours too, and is the one that grpcio runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+import grpc_core
+from interop import negative_server
+from interop.matrix import Result, Scenario, Workplace, required
+from interop.official_cases import NEGATIVE, OFFICIAL, TestClient
+from interop.official_matrix import NEGATIVE_SERVER, OFFICIAL_PEERS, run_scenario
+from interop.official_service import (
+    EchoStatus,
+    Empty,
+    ResponseParameters,
+    SimpleRequest,
+    StreamingOutputCallRequest,
+    TestService,
+    payload,
+)
+from interop.peers import plait
+from interop.peers.peer import Commands, Missing
+from interop.peers.process import run, serving
+from tests.interop.programs import python
+
+SERVER = """
+import asyncio, sys
+
+import grpc_core
+from interop.official_service import *
+from interop.peers import command_line
+
+class Wrong(TestService):
+{members}
+
+command_line.TestService = Wrong
+sys.exit(command_line.run_server(grpc_core))
+"""
+
+LARGE = {"large_unary", "rpc_soak", "channel_soak", "concurrent_large_unary"}
+
+WRONG_SERVERS: dict[str, tuple[set[str], str]] = {
+    "a message that is not empty": (
+        {"empty_unary"},
+        "async def EmptyCall(self, request, context):\n    return Empty.FromString(b'\\x08\\x01')",
+    ),
+    "an octet too few": (
+        LARGE,
+        "async def UnaryCall(self, request, context):\n"
+        "    response = await super().UnaryCall(request, context)\n"
+        "    if request.response_size > 1: response.payload.body = response.payload.body[1:]\n"
+        "    return response",
+    ),
+    "a sum that is too large": (
+        {"client_streaming"},
+        "async def StreamingInputCall(self, requests, context):\n"
+        "    total = await super().StreamingInputCall(requests, context)\n"
+        "    return StreamingInputCallResponse(aggregated_payload_size=total.aggregated_payload_size + 1)",
+    ),
+    "responses in another order": (
+        {"server_streaming"},
+        "async def StreamingOutputCall(self, request, context):\n"
+        "    responses = [response async for response in super().StreamingOutputCall(request, context)]\n"
+        "    for response in reversed(responses): yield response",
+    ),
+    "responses without their last": (
+        {"server_streaming"},
+        "async def StreamingOutputCall(self, request, context):\n"
+        "    responses = [response async for response in super().StreamingOutputCall(request, context)]\n"
+        "    for response in responses[:-1]: yield response",
+    ),
+    "a response too many": (
+        {"ping_pong", "empty_stream", "custom_metadata"},
+        "async def FullDuplexCall(self, requests, context):\n"
+        "    async for response in super().FullDuplexCall(requests, context): yield response\n"
+        "    yield StreamingOutputCallResponse()",
+    ),
+    "metadata that is all trailing": (
+        {"custom_metadata"},
+        "async def _echo_metadata(self, context):\n    context.set_trailing_metadata(context.invocation_metadata())",
+    ),
+    "another status": (
+        {"status_code_and_message", "special_status_message"},
+        "async def _end_with(self, status, context):\n"
+        "    if status.code: await context.abort(grpc_core.StatusCode.INTERNAL, status.message)",
+    ),
+    "a message without white space at its ends": (
+        {"special_status_message"},
+        "async def _end_with(self, status, context):\n"
+        "    if status.code: await context.abort(grpc_core.StatusCode.UNKNOWN, status.message.strip())",
+    ),
+    "a method that nobody asked for": (
+        {"unimplemented_method"},
+        "def handler(self):\n"
+        "    METHODS['UnimplementedCall'] = METHODS['EmptyCall']\n"
+        "    self.UnimplementedCall = self.EmptyCall\n"
+        "    return super().handler()",
+    ),
+    "a service that nobody asked for": (
+        {"unimplemented_service"},
+        "def handler(self):\n"
+        "    mine = super().handler()\n"
+        "    class Any(grpc_core.GenericRpcHandler):\n"
+        "        def service(self, details):\n"
+        "            if details.method.endswith('Service/UnimplementedCall') and 'Unimpl' in details.method[:30]:\n"
+        "                details = details._replace(method='/grpc.testing.TestService/EmptyCall')\n"
+        "            return mine.service(details)\n"
+        "    return Any()",
+    ),
+    "a call that takes too long": (
+        LARGE - {"large_unary", "concurrent_large_unary"},
+        "calls = 0\n"
+        "async def UnaryCall(self, request, context):\n"
+        "    self.calls += request.response_size > 1\n"
+        "    if self.calls in (5, 30): await asyncio.sleep(1.2)\n"
+        "    return await super().UnaryCall(request, context)",
+    ),
+}
+"""What is wrong -> (the cases that must fail, the members that make it so)."""
+
+
+def commands(peer: str) -> Commands:
+    """How the peer is started; skips where it is not here and need not be."""
+    try:
+        return OFFICIAL_PEERS[peer]()
+    except Missing as missing:
+        if peer in required():
+            raise
+        pytest.skip(str(missing))
+
+
+def failing(command: list[str], server: list[str], suite: str, names: list[str]) -> set[str]:
+    """The cases of a client that fail with the server."""
+    with serving(server) as running:
+        arguments = ["--addr", running.address, "--suite", suite, "--check", ",".join(names)]
+        done = run([*command, *arguments], timeout_s=100)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["check"] for line in told] == names, done
+    assert done.exit_status == (0 if all(line["ok"] for line in told) else 1)
+    return {line["check"] for line in told if not line["ok"]}
+
+
+@pytest.mark.parametrize("fault", WRONG_SERVERS)
+def test_a_wrong_server_fails_its_cases_and_no_other(fault: str) -> None:
+    must_fail, members = WRONG_SERVERS[fault]
+    server = python(SERVER.format(members="\n".join(f"    {line}" for line in members.splitlines())))
+    names = [name for name in OFFICIAL if name in must_fail or "soak" not in name]
+    assert failing(plait.commands().client, server, "official", names) == must_fail
+
+
+# The negative servers.
+
+
+def test_what_a_negative_server_sees_counts_as_much_as_what_the_client_says() -> None:
+    """A client that says PASS, and has made two calls on a connection with a GOAWAY."""
+    program = """
+import asyncio, sys
+from http2 import frames
+from hpack_codec import Encoder
+
+async def main(host, port):
+    reader, writer = await asyncio.open_connection(host, int(port))
+    block = Encoder().encode([(b":method", b"POST")])
+    writer.write(frames.PREFACE + frames.build_settings({}))
+    for stream_id in (1, 3):
+        writer.write(frames.build_field_block(block, stream_id, False, 16384))
+    writer.write(frames.build_ping(bytes(8)))
+    while bytes(8) not in await reader.read(65536):
+        pass
+    print('{"check": "goaway", "ok": true, "detail": "it says"}')
+    writer.close()
+
+asyncio.run(main(*sys.argv[sys.argv.index("--addr") + 1].split(":")))
+"""
+    commands = Commands([], python(program), "careless 1")
+    report = run_scenario(
+        Scenario("careless", NEGATIVE_SERVER, "careless"), Workplace(Path(), {"careless": lambda: commands}), ["goaway"]
+    )
+    assert report.result is Result.FAIL
+    assert "a call on a connection after its GOAWAY" in report.details()[0]
+
+
+@pytest.mark.parametrize("peer", ["plait", "grpcio"])
+def test_with_a_good_server_the_cases_of_resets_fail(peer: str) -> None:
+    """They hold where the call fails, so they must not hold where it succeeds."""
+    resets = [name for name in NEGATIVE if name.startswith("rst_")]
+    assert failing(commands(peer).client, plait.commands().server, "negative", resets) == set(resets)
+
+
+def test_the_negative_servers_are_those_of_the_cases() -> None:
+    assert list(negative_server.ANSWERS) == list(NEGATIVE)
+
+
+# The messages.
+
+
+def test_the_messages_are_those_of_the_official_proto() -> None:
+    """As a program that was built from messages.proto writes them."""
+    request = SimpleRequest(response_size=3, payload=payload(2), response_status=EchoStatus(code=2, message="m"))
+    assert request.SerializeToString() == b"\x10\x03\x1a\x04\x12\x02\0\0\x3a\x05\x08\x02\x12\x01m"
+    assert ResponseParameters(size=1, interval_us=2).SerializeToString() == b"\x08\x01\x10\x02"
+    assert SimpleRequest.DESCRIPTOR.full_name == "grpc.testing.SimpleRequest"
+
+
+def test_half_duplex_answers_after_the_last_request_and_after_the_interval() -> None:
+    """No official case calls it; the official servers have it."""
+
+    async def main() -> None:
+        server = grpc_core.aio.server()
+        server.add_generic_rpc_handlers((TestService(grpc_core).handler(),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            async with TestClient(grpc_core, f"127.0.0.1:{port}") as client:
+                call = client.begin("HalfDuplexCall")
+                for size in (3, 5):
+                    parameters = [ResponseParameters(size=size, interval_us=1)]
+                    await call.write(StreamingOutputCallRequest(response_parameters=parameters))
+                reading = asyncio.ensure_future(call.read())
+                await client.begin("EmptyCall", Empty())
+                assert not reading.done()
+                await call.done_writing()
+                assert (await reading).payload == payload(3)
+                await client.expect_payload(call, 5)
+                await client.expect_end(call)
+        finally:
+            await server.stop(None)
+
+    asyncio.run(main())
