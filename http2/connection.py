@@ -598,6 +598,7 @@ class Connection:
     def _forget(self, stream: Stream) -> None:
         """A reset stream leaves: its held octets go back to the connection, its queue is thrown away."""
         del self.streams.by_id[stream.id]
+        self.scheduler.remove(stream)
         self.streams.remember(stream.id, stream.state)
         held = stream.receive_window.held
         if held:

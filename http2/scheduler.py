@@ -3,8 +3,9 @@
 DATA that finds no room in a window, or no room in the output, waits in the queue of its stream. A stream that could
 send stands in a ring; each turn takes one frame from the first and puts it at the end, so that streams share the
 connection fairly, frame by frame. A stream whose own window is closed leaves the ring and comes back with its
-WINDOW_UPDATE. When the connection's window is closed nobody moves, and the ring is kept as it is. An end without
-content needs no window (§6.9.1) and never waits here.
+WINDOW_UPDATE. When the connection's window is closed nobody moves, and the ring is kept as it is; only a stream that is
+reset leaves it even then, or a peer that keeps that window closed could fill it. An end without content needs no window
+(§6.9.1) and never waits here.
 
 Trailers wait behind the DATA of their stream, because a field block is encoded when it enters the output: the order on
 the wire is the order of encoding (RFC 7541 §2.2).
@@ -12,7 +13,7 @@ the wire is the order of encoding (RFC 7541 §2.2).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from http2.events import StreamWritable
@@ -28,20 +29,21 @@ class Scheduler:
     __slots__ = ("ring",)
 
     def __init__(self) -> None:
-        self.ring: deque[Stream] = deque()
+        self.ring: OrderedDict[int, Stream] = OrderedDict()  # by stream identifier, in the order of turns
 
     def add(self, stream: Stream) -> None:
         """Put a stream with queued output into the ring, unless it is there."""
-        if not stream.is_ready:
-            stream.is_ready = True
-            self.ring.append(stream)
+        self.ring.setdefault(stream.id, stream)
+
+    def remove(self, stream: Stream) -> None:
+        """Take a stream that has gone out of the ring, if it is there."""
+        self.ring.pop(stream.id, None)
 
     def fill(self, c: Connection) -> None:
         """Move queued DATA into the output, in turn, while the connection's window and the output have room."""
         ring = self.ring
         while ring and c.send_window > 0 and c.output_data_bytes < c.config.output_bytes_max:
-            stream = ring.popleft()
-            stream.is_ready = False
+            _, stream = ring.popitem(last=False)
             if stream.queued_bytes and stream.send_window > 0:
                 self._send_next(c, stream)
 

@@ -31,7 +31,6 @@ class Stream:
         "informational_count",
         "is_connect",
         "is_head",
-        "is_ready",
         "queue",
         "queued_bytes",
         "receive_phase",
@@ -63,4 +62,3 @@ class Stream:
         self.head_queued: Head | None = None  # of a request that waits for SETTINGS_MAX_CONCURRENT_STREAMS
         self.trailers_queued: Head | None = None
         self.end_queued = False  # END_STREAM follows the queue
-        self.is_ready = False  # whether the scheduler has it in its ring

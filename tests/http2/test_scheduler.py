@@ -149,6 +149,18 @@ def test_a_stream_that_was_reset_leaves_the_ring() -> None:
     peer.expects_only("only what is left", data(3, b"three"))
 
 
+def test_a_reset_stream_leaves_the_ring_while_the_connection_window_is_closed() -> None:
+    """Closed streams cost nothing: a peer that never opens that window must not collect them."""
+    peer = client(streams=0)
+    close_connection_window(peer)
+    for _ in range(10):
+        stream_id = peer.opens(POST)
+        peer.connection.send_data(stream_id, b"waits")
+        assert list(peer.connection.scheduler.ring) == [stream_id]
+        peer.connection.reset_stream(stream_id)
+        assert not peer.connection.scheduler.ring
+
+
 def test_a_stream_whose_window_shrank_leaves_the_ring_and_comes_back() -> None:
     peer = client()
     close_connection_window(peer)

@@ -13,7 +13,7 @@ def test_a_new_stream() -> None:
     assert (stream.send_window, stream.receive_window.available) == (10, 20)
     assert (stream.content_left, stream.send_left) == (-1, -1), "no content-length was declared"
     assert (stream.queue, stream.queued_bytes, stream.head_queued, stream.trailers_queued) == (None, 0, None, None)
-    flags = (stream.end_queued, stream.is_ready, stream.is_head, stream.is_connect)
+    flags = (stream.end_queued, stream.is_head, stream.is_connect)
     assert not any(flags)
 
 
