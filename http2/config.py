@@ -57,8 +57,8 @@ class Config:
     """DATA moved into the output before it is taken; the rest waits in its stream, where it can still be cancelled."""
 
     unsent_control_bytes_max: int = 65_536
-    """Replies to PING, SETTINGS and faults that lie unsent before we stop reading: a peer that never reads cannot
-    make us buffer acknowledgements without end."""
+    """Replies that lie unsent before we stop reading, those to PING, SETTINGS and faults and the heads of a server's
+    responses: a peer that never reads cannot make us buffer answers without end."""
 
     settings_entries_max: int = 32
     """Entries in one SETTINGS frame that cost nothing; the RFCs define fewer than ten, a flood of them is work."""

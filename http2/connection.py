@@ -105,7 +105,7 @@ class Connection:
         self._reader = FrameReader(expect_preface=not is_client)
         self._output: list[bytes] = [PREFACE] if is_client else []
         self._output_taken = False
-        self._control_bytes = 0
+        self._reply_bytes = 0
         self._pings: deque[bytes] = deque()
         # What the connection ends with when its last stream is done: see ConnectionTerminated.
         self._farewell: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
@@ -173,7 +173,7 @@ class Connection:
         if output:
             self._output = []
             self._output_taken = True
-            self._control_bytes = 0
+            self._reply_bytes = 0
             self.output_data_bytes = 0
         return output
 
@@ -185,7 +185,7 @@ class Connection:
     @property
     def wants_data(self) -> bool:
         """False while so many replies lie unsent that the peer should not be read (`unsent_control_bytes_max`)."""
-        return self._control_bytes < self.config.unsent_control_bytes_max
+        return self._reply_bytes < self.config.unsent_control_bytes_max
 
     def open_stream(self, fields: Iterable[Field] | Head, end_stream: bool = False) -> int:
         """Send a request (client only) and return its stream identifier.
@@ -364,12 +364,17 @@ class Connection:
     def emit_control(self, frame: bytes) -> None:
         """Put a frame into the output that is not DATA and counts against `unsent_control_bytes_max`."""
         self._output.append(frame)
-        self._control_bytes += len(frame)
+        self._reply_bytes += len(frame)
 
     def emit_head(self, stream: Stream, head: Head, end_stream: bool) -> None:
         """Encode a head and put it into the output: here the stream's state changes (§5.1) and HPACK's (§4.3)."""
         block = self.encoder.encode(head.fields)
-        self._output.append(build_field_block(block, stream.id, end_stream, self.peer.frame_bytes_max))
+        frame = build_field_block(block, stream.id, end_stream, self.peer.frame_bytes_max)
+        self._output.append(frame)
+        if not self.is_client:
+            # An answer without content ends its stream, so that no limit on streams bounds how many lie unsent.
+            # A client's requests do not count: two peers that both stop reading would wait for each other.
+            self._reply_bytes += len(frame)
         stream.state = SENT[stream.state][HEADERS_END if end_stream else HEADERS]
         self.work += 1
         if stream.state >= CLOSED_ENDED:

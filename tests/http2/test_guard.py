@@ -288,6 +288,27 @@ def test_a_peer_that_never_reads_is_not_read_either() -> None:
     assert peer.connection.wants_data
 
 
+def test_a_peer_that_asks_and_never_reads_is_not_read_either() -> None:
+    """DOS-06: an answer without content ends its stream, so nothing else would bound how many of them pile up."""
+    peer = Peer.of_server(Config(unsent_control_bytes_max=1000))
+    stream_id = 1
+    while peer.connection.wants_data:
+        peer.sends(peer.headers(stream_id, GET, end_stream=True))
+        peer.connection.send_headers(stream_id, OK, True)
+        stream_id += 2
+        assert stream_id < 1000
+    peer.skip()
+    assert peer.connection.wants_data
+
+
+def test_requests_that_lie_unsent_do_not_stop_the_reading() -> None:
+    """Or a client and a server that both have much to write would wait for each other."""
+    peer = Peer.of_client(Config(unsent_control_bytes_max=1000), settings={3: 1000})
+    for _ in range(1000):
+        peer.connection.open_stream(GET, True)
+    assert peer.connection.wants_data
+
+
 def test_a_settings_frame_with_many_entries_costs_more_than_one_frame() -> None:
     peer = Peer.of_server()
     peer.sends(build_settings(dict.fromkeys(range(16, 16 + 500), 1)))
