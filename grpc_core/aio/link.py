@@ -138,7 +138,7 @@ class Link:
             try:
                 async with asyncio.timeout(self._options.backoff.connect_timeout_s):
                     return await self._open(address)
-            except (OSError, ssl.SSLError, TimeoutError) as error:
+            except (OSError, TimeoutError, ValueError) as error:  # ValueError: a host that is no name, UnicodeError too
                 self._last_error = (
                     "failed to connect to all addresses; last error: UNKNOWN: "
                     f"{_grpcio_address(address)}: {_describe(error)}"

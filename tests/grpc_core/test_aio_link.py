@@ -78,6 +78,21 @@ def test_the_last_error_names_its_address(target: str, shown: str) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..b", ".example"])
+def test_a_host_that_is_no_name_fails_like_one_that_is_not_found(host: str) -> None:
+    """The resolver refuses it with UnicodeError: a call must not wait for ever because of that."""
+
+    async def main() -> None:
+        async with aio.insecure_channel(f"{host}:1") as channel:
+            code, details = await status_of(method(channel)(b""))
+            assert code is StatusCode.UNAVAILABLE
+            assert details is not None
+            assert f"ipv4:{host}:1: Failed to connect to remote host: " in details
+            assert channel.get_state() is ChannelConnectivity.TRANSIENT_FAILURE
+
+    run(main())
+
+
 def test_an_ipv6_and_a_unix_address_in_the_error(tmp_path: Path) -> None:
     async def main() -> None:
         for target, shown in (
