@@ -82,6 +82,7 @@ class RequestWriter(Generic[Request]):
         self._is_over = True
         attempt = await self._call.started()
         attempt.half_close()
+        self.has_sent = True
         self._call.flush()
 
     async def _send_all(self, requests: RequestIterator[Request]) -> None:

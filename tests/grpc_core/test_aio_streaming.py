@@ -15,7 +15,9 @@ import pytest
 import grpc_core
 from grpc_core import aio
 from grpc_core.aio.streaming import HALF_CLOSED, STYLES_MIXED
-from tests.grpc_core.support import run
+from http2.errors import ErrorCode
+from http2.frames import END_STREAM, build_rst_stream
+from tests.grpc_core.support import Raw, facing, run
 
 PATIENCE_S = 30.0
 MIB = 1 << 20
@@ -398,6 +400,23 @@ def test_responses_that_nobody_reads_are_given_back_with_the_call() -> None:
         assert window.held == 0
 
     play(OURS, scene)
+
+
+@pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
+def test_a_stream_that_has_ended_is_not_made_again(kind: str) -> None:
+    """Its end is part of what was sent: an attempt without it would wait for the server for ever."""
+
+    async def refuse(raw: Raw) -> None:
+        while (frame := await raw.next_frame()) is not None:
+            if frame.stream_id and frame.flags & END_STREAM:
+                raw.sends(build_rst_stream(frame.stream_id, ErrorCode.REFUSED_STREAM))
+
+    async def main() -> None:
+        async with facing(refuse) as channel:
+            await channel.channel_ready()
+            assert await getattr(channel, kind)("/test.Streams/Total")([]).code() is grpc_core.StatusCode.UNAVAILABLE
+
+    run(main())
 
 
 def test_a_message_that_cannot_be_read_ends_a_stream() -> None:
