@@ -11,12 +11,18 @@
 
 The empty name is the server as a whole; it serves from the beginning. A watcher that reads slowly is told the latest
 status and misses those between: nothing queues up for it.
+
+What is answered stands in `HealthServicer` once; how to wait and to abort differs between the two faces of a server. On
+a blocking one each watcher has a thread of the server's pool for as long as it watches.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import inspect
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from grpc_core.descriptions import describe, message_class
@@ -65,9 +71,7 @@ HealthListResponse: Final = message_class("grpc.health.v1.HealthListResponse")
 
 
 class _Watcher:
-    """One Watch call. What it waits on belongs to its event loop; who tells it that there is news may be any thread."""
-
-    __slots__ = ("_has_news", "_loop", "_waiting")
+    """One Watch call on asyncio. It waits on its event loop; who tells it that there is news may be any thread."""
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
@@ -94,13 +98,17 @@ class _Watcher:
         self._has_news = False
 
 
+class _Refused(Exception):
+    """A question that is answered with a status: the arguments of `context.abort`."""
+
+
 class HealthServicer:
     """Keeps the status of each service, and answers for it. `set` may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._statuses: dict[str, ServingStatus] = {OVERALL_HEALTH: ServingStatus.SERVING}
-        self._watchers: dict[str, set[_Watcher]] = {}
+        self._watchers: dict[str, set[Callable[[], None]]] = {}
         self._is_shutting_down = False
 
     # -- for the application -------------------------------------------------------------------------------------------
@@ -126,54 +134,112 @@ class HealthServicer:
 
     def _set(self, service: str, status: ServingStatus) -> None:
         self._statuses[service] = status
-        for watcher in self._watchers.get(service, ()):
-            watcher.notify()
+        for notify in self._watchers.get(service, ()):
+            notify()
 
-    # -- the service ---------------------------------------------------------------------------------------------------
+    # -- what both faces say -------------------------------------------------------------------------------------------
 
-    async def Check(self, request: Any, context: Any) -> Any:
-        """The status of one service."""
-        status = self._statuses.get(request.service)
+    def response(self, service: str) -> Any:
+        """The answer to Check. Raises what stands in its place."""
+        status = self._statuses.get(service)
         if status is None:
-            await context.abort(StatusCode.NOT_FOUND, f"unknown service {request.service!r}")
+            raise _Refused(StatusCode.NOT_FOUND, f"unknown service {service!r}")
         return HealthCheckResponse(status=status)
 
-    async def List(self, request: Any, context: Any) -> Any:
-        """The status of every service."""
+    def responses(self) -> Any:
+        """The answer to List. Raises what stands in its place."""
         with self._lock:
             statuses = dict(self._statuses)
         if len(statuses) > LISTED_MAX:
-            await context.abort(
+            raise _Refused(
                 StatusCode.RESOURCE_EXHAUSTED, f"{len(statuses)} services are too many to list: at most {LISTED_MAX}"
             )
         return HealthListResponse(
             statuses={service: HealthCheckResponse(status=status) for service, status in statuses.items()}
         )
 
-    async def Watch(self, request: Any, context: Any) -> None:
-        """The status of one service now, and whenever it is another."""
-        service = request.service
-        watcher = _Watcher(context.loop)
-        with self._lock:
-            self._watchers.setdefault(service, set()).add(watcher)
+    @contextlib.contextmanager
+    def watching(self, service: str, notify: Callable[[], None]) -> Iterator[Callable[[], Any]]:
+        """Have `notify` called at each `set` of the service. Gives a function: the response to send, None for none."""
         told: ServingStatus | None = None
+
+        def changed() -> Any:
+            nonlocal told
+            status = self._statuses.get(service, ServingStatus.SERVICE_UNKNOWN)
+            if status is told:
+                return None
+            told = status
+            return HealthCheckResponse(status=status)
+
+        with self._lock:
+            self._watchers.setdefault(service, set()).add(notify)
         try:
-            while True:
-                status = self._statuses.get(service, ServingStatus.SERVICE_UNKNOWN)
-                if status is not told:
-                    told = status
-                    await context.write(HealthCheckResponse(status=status))
-                await watcher.news()  # what has changed since the look above is news too
+            yield changed
         finally:
             with self._lock:
                 watchers = self._watchers[service]
-                watchers.discard(watcher)
+                watchers.discard(notify)
                 if not watchers:
                     del self._watchers[service]
 
+    # -- the service on asyncio ----------------------------------------------------------------------------------------
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        """The status of one service."""
+        try:
+            return self.response(request.service)
+        except _Refused as refused:
+            await context.abort(*refused.args)
+
+    async def List(self, request: Any, context: Any) -> Any:
+        """The status of every service."""
+        try:
+            return self.responses()
+        except _Refused as refused:
+            await context.abort(*refused.args)
+
+    async def Watch(self, request: Any, context: Any) -> None:
+        """The status of one service now, and whenever it is another."""
+        watcher = _Watcher(context.loop)
+        with self.watching(request.service, watcher.notify) as changed:
+            while True:
+                if (response := changed()) is not None:
+                    await context.write(response)
+                await watcher.news()  # what was set since the look above is news too
+
+
+class _BlockingServicer:
+    """The same service for a blocking server."""
+
+    def __init__(self, servicer: HealthServicer) -> None:
+        self._servicer = servicer
+
+    def Check(self, request: Any, context: Any) -> Any:
+        try:
+            return self._servicer.response(request.service)
+        except _Refused as refused:
+            context.abort(*refused.args)
+
+    def List(self, request: Any, context: Any) -> Any:
+        try:
+            return self._servicer.responses()
+        except _Refused as refused:
+            context.abort(*refused.args)
+
+    def Watch(self, request: Any, context: Any) -> Iterator[Any]:
+        news = threading.Event()
+        context.add_callback(news.set)  # the end of the call is news
+        with self._servicer.watching(request.service, news.set) as changed:
+            while context.is_active():
+                if (response := changed()) is not None:
+                    yield response
+                news.wait()
+                news.clear()
+
 
 def add_health(server: Any, servicer: HealthServicer | None = None) -> HealthServicer:
-    """Make the server answer for its health; returns the servicer to tell it to."""
+    """Make the server, of either face, answer for its health; returns the servicer to tell it to."""
     servicer = servicer if servicer is not None else HealthServicer()
-    server.add_generic_rpc_handlers((service_handler(DESCRIPTOR, servicer),))
+    methods = servicer if inspect.iscoroutinefunction(server.start) else _BlockingServicer(servicer)
+    server.add_generic_rpc_handlers((service_handler(DESCRIPTOR, methods),))
     return servicer

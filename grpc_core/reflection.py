@@ -19,8 +19,9 @@ names, `v1` and `v1alpha`, which differ in nothing else: older clients know only
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from google.protobuf import descriptor_pool
@@ -95,12 +96,16 @@ class ReflectionServicer:
         """One answer for each question, until there are no more."""
         sent: set[str] = set()
         async for request in requests:
-            response = self._response_class(valid_host=request.host)
-            response.original_request.CopyFrom(request)
-            self._answer(request, response, sent)
-            await context.write(response)
+            await context.write(self.answer(request, sent))
 
-    def _answer(self, request: Any, response: Any, sent: set[str]) -> None:
+    def answer(self, request: Any, sent: set[str]) -> Any:
+        """The answer to one question; `sent` are the files that the stream has had, to which it adds."""
+        response = self._response_class(valid_host=request.host)
+        response.original_request.CopyFrom(request)
+        self._fill(request, response, sent)
+        return response
+
+    def _fill(self, request: Any, response: Any, sent: set[str]) -> None:
         query = request.WhichOneof("message_request")
         try:
             if query == "list_services":
@@ -145,6 +150,18 @@ class ReflectionServicer:
         raise _NotFound(f"{what} is not known here")
 
 
+class _BlockingServicer:
+    """The same service for a blocking server."""
+
+    def __init__(self, servicer: ReflectionServicer) -> None:
+        self._servicer = servicer
+
+    def ServerReflectionInfo(self, requests: Any, context: Any) -> Iterator[Any]:
+        sent: set[str] = set()
+        for request in requests:
+            yield self._servicer.answer(request, sent)
+
+
 def _file_of_symbol(pool: DescriptorPool, symbol: str) -> FileDescriptor:
     try:
         return pool.FindFileContainingSymbol(symbol)
@@ -173,7 +190,7 @@ def _with_imports(file: FileDescriptor, sent: set[str]) -> list[FileDescriptor]:
 def enable_reflection(
     service_names: Iterable[str | ServiceDescriptor], server: Any, pool: DescriptorPool | None = None
 ) -> None:
-    """Make the server tell about these services, and about reflection itself.
+    """Make the server, of either face, tell about these services, and about reflection itself.
 
     A service is its full name, for what is in `pool` (protobuf's default one when it is left out) or comes with Plait;
     or its descriptor, wherever that is from. Raises ValueError for a name that no pool has.
@@ -194,7 +211,8 @@ def enable_reflection(
             )
     for descriptor in DESCRIPTORS:
         servicer = ReflectionServicer(descriptor, names, pools)
-        server.add_generic_rpc_handlers((service_handler(descriptor, servicer),))
+        methods = servicer if inspect.iscoroutinefunction(server.start) else _BlockingServicer(servicer)
+        server.add_generic_rpc_handlers((service_handler(descriptor, methods),))
 
 
 def _has_service(pool: DescriptorPool, name: str) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import grpc_core
 from grpc_core import StatusCode, aio, stub
 from grpc_core.health import (
     DESCRIPTOR,
@@ -18,7 +22,7 @@ from grpc_core.health import (
     ServingStatus,
     add_health,
 )
-from tests.grpc_core.support import run, status_of
+from tests.grpc_core.support import PATIENCE_S, joined, method, run, status_of
 from tests.grpc_core.support_services import connected, official, running
 from tests.support.aio import run as run_loosely
 
@@ -207,13 +211,64 @@ def test_a_loop_that_has_ended_does_not_disturb_set() -> None:
 
     loop = asyncio.new_event_loop()
     task = loop.run_until_complete(leave_watching())
-    (watcher,) = health._watchers["a"]
+    (notify,) = health._watchers["a"]
     task.cancel()
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
-    health._watchers["a"] = {watcher}
+    health._watchers["a"] = {notify}
     health.set("a", SERVING)
     assert health._statuses["a"] is SERVING
+
+
+def test_the_blocks_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/services.md: every block of Python on it is part of one program."""
+    page = (Path(__file__).parents[2] / "docs/services.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile("\n".join(blocks), "docs/services.md", "exec"), names)
+    run(names["main"]())
+
+    async def fail_richly() -> None:
+        async with joined({"Refuse": names["refuse"]}) as (_, channel):
+            with pytest.raises(aio.AioRpcError) as caught:
+                await method(channel, "Refuse")(b"")
+            names["understand"](caught.value)
+
+    run(fail_richly())
+    assert capsys.readouterr().out == "out of tea ['type.googleapis.com/helloworld.HelloRequest']\n"
+
+
+def test_a_blocking_server() -> None:
+    """Answered in threads there, with the same answers; and when the watcher leaves, its thread is free again."""
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc_core.server(pool)
+        health = add_health(server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc_core.insecure_channel(f"127.0.0.1:{port}") as channel:
+            client = Health(channel)
+            watch = client.Watch(HealthCheckRequest(service="a"), timeout=PATIENCE_S)
+            assert next(watch).status == SERVICE_UNKNOWN
+            health.set("a", SERVING)
+            assert next(watch).status == SERVING
+            assert client.Check(HealthCheckRequest(service="a"), timeout=PATIENCE_S).status == SERVING
+            with pytest.raises(grpc_core.RpcError) as caught:
+                client.Check(HealthCheckRequest(service="b"), timeout=PATIENCE_S)
+            error: Any = caught.value
+            assert (error.code(), error.details()) == (StatusCode.NOT_FOUND, "unknown service 'b'")
+            health.set("a", SERVING)  # as before: nothing to tell
+            assert set(client.List(HealthListRequest(), timeout=PATIENCE_S).statuses) == {"", "a"}
+            for number in range(LISTED_MAX):
+                health.set(f"s{number}", SERVING)
+            with pytest.raises(grpc_core.RpcError) as caught:
+                client.List(HealthListRequest(), timeout=PATIENCE_S)
+            error = caught.value
+            assert error.code() is StatusCode.RESOURCE_EXHAUSTED
+            watch.cancel()
+            assert len(list(map(next, [client.Watch(HealthCheckRequest(), timeout=PATIENCE_S) for _ in range(2)]))) == 2
+        server.stop(None).wait(PATIENCE_S)
+    assert health._watchers == {}
 
 
 def test_the_official_client_of_grpcio() -> None:

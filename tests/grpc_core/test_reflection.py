@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+import grpc_core
 from grpc_core import aio, stub
 from grpc_core.descriptions import message_class
 from grpc_core.health import SERVICE_NAME as HEALTH
 from grpc_core.reflection import DESCRIPTORS, SERVICE_NAMES, enable_reflection
-from tests.grpc_core.support import run
+from tests.grpc_core.support import PATIENCE_S, run
 from tests.grpc_core.support_services import connected, describe_zoo, official, running
 
 POOL = describe_zoo()
@@ -154,6 +156,23 @@ def test_a_service_may_be_given_as_its_descriptor() -> None:
 def test_a_service_that_nobody_can_describe_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"no descriptor pool has the service 'zoo\.Keeper'; is its"):
         enable_reflection(["zoo.Keeper"], aio.server())
+
+
+def test_a_blocking_server() -> None:
+    request_class = message_class("grpc.reflection.v1.ServerReflectionRequest")
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc_core.server(pool)
+        enable_reflection(["zoo.Keeper"], server, POOL)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc_core.insecure_channel(f"127.0.0.1:{port}") as channel:
+            requests = [request_class(list_services=""), request_class(file_by_filename="zoo/left.proto")] * 2
+            call = stub(DESCRIPTORS[0])(channel).ServerReflectionInfo(iter(requests), timeout=PATIENCE_S)
+            listed, first, _, second = call
+            assert listed.list_services_response.service[-1].name == "zoo.Keeper"
+            assert file_names(first) == ["zoo/left.proto", "zoo/base.proto"]
+            assert file_names(second) == ["zoo/left.proto"]
+        server.stop(None).wait(PATIENCE_S)
 
 
 def test_the_official_client_of_grpcio() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import grpc_core
 from grpc_core import StatusCode, aio, status_details
 from grpc_core.metadata import Metadata
 from grpc_core.status_details import DETAILS_KEY, from_call, status_class, to_status
-from tests.grpc_core.support import joined, method, run
+from tests.grpc_core.support import PATIENCE_S, joined, method, run
 from tests.grpc_core.support_services import official, running
 
 Own = status_details._OwnStatus
@@ -49,6 +50,23 @@ def test_details_reach_the_client_in_the_error_and_in_the_call() -> None:
                 assert duration.seconds == 7
 
     run(main())
+
+
+def test_details_reach_a_blocking_client_of_a_blocking_server() -> None:
+    def fail(request: bytes, context: Any) -> None:
+        context.abort_with_status(to_status(rich()))
+
+    handler = grpc_core.unary_unary_rpc_method_handler(fail)
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc_core.server(pool)
+        server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler("test.Service", {"Fail": handler}),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc_core.insecure_channel(f"127.0.0.1:{port}") as channel:
+            with pytest.raises(grpc_core.RpcError) as caught:
+                channel.unary_unary("/test.Service/Fail")(b"", timeout=PATIENCE_S)
+            assert from_call(caught.value).details[0].Is(duration_pb2.Duration.DESCRIPTOR)
+        server.stop(None).wait(PATIENCE_S)
 
 
 def test_an_end_without_details_has_none() -> None:
