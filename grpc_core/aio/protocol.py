@@ -15,17 +15,26 @@ from http2.aio.transport import ConnectionProtocol, Tap
 
 
 class ServerProtocol(ConnectionProtocol):
-    """One client's connection to a server."""
+    """One client's connection to a server: `made` hears of it when it can be used, `accept` of its calls."""
 
     def __init__(
-        self, options: Options, accept: Callable[[ServerProtocol, ServerCall], None], tap: Tap | None = None
+        self,
+        options: Options,
+        made: Callable[[ServerProtocol], None],
+        accept: Callable[[ServerProtocol, ServerCall], None],
+        tap: Tap | None = None,
     ) -> None:
         super().__init__(GrpcConnection.server(options.config), tap=tap)
+        self._made = made
         self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits)
         self.running = 0
         """Handlers that have begun and not ended, whatever became of their streams."""
         self._peer = ""
         self._security: Security | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._made(self)
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)

@@ -188,12 +188,16 @@ class Server:
 
     def _connected(self) -> ServerProtocol:
         tap = self._tap_factory() if self._tap_factory is not None else None
-        protocol = ServerProtocol(self._options, self._accept, tap)
+        return ServerProtocol(self._options, self._made, self._accept, tap)
+
+    def _made(self, protocol: ServerProtocol) -> None:
+        """A connection can be used. One whose TLS handshake fails never comes here, and asyncio says no more of it."""
         self._protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
         if self._stopping is not None:  # it was accepted just before the listener closed
             self._turn_away(protocol)
-        return protocol
+            if self._stopping.done():
+                protocol.kill()
 
     def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
         """A call has come: find its handler, and let it run when it can."""

@@ -775,12 +775,19 @@ def test_a_connection_that_comes_while_the_server_stops_is_turned_away() -> None
             await call.wait_for_connection()
             stopping = asyncio.create_task(server.stop(30))
             await asyncio.sleep(0)
-            late = server._connected()  # as asyncio does for a socket it accepted before the listener closed
-            assert late.session.is_refusing
-            assert late.connection.is_draining
-            late.connection_lost(None)
-            call.cancel()
-            await stopping
+            loop = asyncio.get_running_loop()
+            for _ in range(2):
+                ours, theirs = socket.socketpair()
+                # As asyncio does for a socket that it accepted before the listener closed.
+                transport, late = await loop.connect_accepted_socket(server._connected, ours)
+                assert late.session.is_refusing
+                assert late.connection.is_draining
+                assert transport.is_closing() == stopping.done(), "cut off when nobody waits for it any more"
+                late.kill()
+                await late.closed
+                theirs.close()
+                call.cancel()
+                await stopping
 
     run(main())
 

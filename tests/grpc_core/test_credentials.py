@@ -90,6 +90,25 @@ def test_tls_from_pem(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     asyncio.run(main())
 
 
+def test_a_handshake_that_fails_leaves_nothing_behind(tls_files: TlsFiles) -> None:
+    """Or plaintext on a TLS port, said often enough, would fill the memory; and `stop` would wait for the dead."""
+
+    async def main() -> None:
+        server = aio.server()
+        port = server.add_secure_port("localhost:0", grpc_core.ssl_server_credentials([pem(tls_files)]))
+        await server.start()
+        reader, writer = await asyncio.open_connection("localhost", port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            while await reader.read(1000):
+                pass
+            writer.close()
+            assert not server._protocols
+            await server.stop(10 * PATIENCE_S)
+
+    asyncio.run(main())
+
+
 def test_w202_the_name_that_is_verified_can_be_another(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     server, client = pair
     key, certificate = pem(tls_files)
