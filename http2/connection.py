@@ -485,7 +485,8 @@ class Connection:
             text = debug_data[:200].decode("utf-8", "backslashreplace")
             self._farewell = (error_code, True, f"GOAWAY {error_name(error_code)} {text!r}")
         if self.is_client:
-            lost = [s for s in self.streams.by_id.values() if s.id > last_stream_id or s.head_queued is not None]
+            running = [s for s in self.streams.by_id.values() if not is_closed(s.state)]
+            lost = [s for s in running if s.id > last_stream_id or s.head_queued is not None]
             for stream in lost:
                 reason = "not processed before GOAWAY"
                 self.events.append(StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, unprocessed=True))
@@ -558,7 +559,7 @@ class Connection:
     def _check_window_change(self, change: int) -> None:
         """§6.9.2: a change of INITIAL_WINDOW_SIZE that overflows any window is a connection error."""
         for stream in self.streams.by_id.values():
-            if stream.send_window + change > MAX_WINDOW:
+            if stream.send_window + change > MAX_WINDOW and not is_closed(stream.state):
                 raise errors.ConnectionError(
                     ErrorCode.FLOW_CONTROL_ERROR,
                     f"SETTINGS_INITIAL_WINDOW_SIZE overflows the window of stream {stream.id}",

@@ -202,6 +202,15 @@ def test_initial_window_size_moves_open_streams_but_not_the_connection() -> None
     assert [len(f.payload) for f in peer.skip() if f.type == DATA] == [18]
 
 
+def test_a_stream_that_has_ended_has_no_window_to_overflow() -> None:
+    """Its content may lie unread here; for the peer it is closed, and so its window is not one that counts."""
+    peer = Peer.of_server()
+    peer.sends(peer.headers(1, POST), peer.data(1, b"unread", end_stream=True), build_window_update(1, 2**31 - 65_536))
+    peer.connection.send_headers(1, OK, True)
+    peer.sends(build_settings({4: 100_000}))
+    assert not peer.connection.is_closed
+
+
 @BOTH
 def test_initial_window_size_must_not_overflow_any_window(is_client: bool) -> None:
     """FLW-07: a connection error that names the stream."""
@@ -781,6 +790,20 @@ def test_goaway_tells_which_requests_were_not_processed(code: int) -> None:
     termination = peer.connection.termination
     assert termination is not None
     assert (termination.error_code, termination.by_peer) == (code, code != 0)
+
+
+def test_goaway_takes_nothing_from_a_response_that_is_complete() -> None:
+    """Its content may lie unread, and the server may say a last stream id that is too low for it: it is here."""
+    peer = Peer.of_client()
+    for _ in range(2):
+        peer.opens(GET, end_stream=True)
+    peer.sends(peer.headers(3, OK), peer.data(3, b"unread", end_stream=True))
+    peer.take_events()
+    peer.sends(build_goaway(1, 0))
+    assert [type(event).__name__ for event in peer.take_events()] == ["GoAwayReceived"]
+    assert peer.connection.receive_window.held == 6
+    peer.connection.consume(3, 6)
+    assert peer.connection.receive_window.held == 0
 
 
 @pytest.mark.parametrize("has_streams", [True, False])
