@@ -106,6 +106,7 @@ class StreamResponse(Call[Request, Response]):
     """A call with a stream of responses: `async for`, or `read`."""
 
     _style: str | None = None
+    _attempt: ClientCall | None = None  # also where a request that cannot be serialized ends the making of the call
 
     async def read(self) -> Response | EndOfFile:
         """The next response, or `EOF` when the call is over and OK. Raises AioRpcError for any other end."""
@@ -114,8 +115,17 @@ class StreamResponse(Call[Request, Response]):
 
     def __del__(self) -> None:
         """A call that is over and dropped with responses unread gives their octets back: others need the window."""
-        if self._attempt is not None and self._code is not None:
-            self._attempt.inbox.discard()
+        attempt = self._attempt
+        if attempt is None or self._code is None or self._loop.is_closed():
+            return
+        protocol = self._protocol
+        assert protocol is not None
+
+        def give_back() -> None:
+            attempt.inbox.discard()
+            protocol.schedule_flush()
+
+        self._loop.call_soon_threadsafe(give_back)  # the collector may run in any thread
 
     def __aiter__(self) -> AsyncIterator[Response]:
         self._use("iterator")

@@ -397,9 +397,59 @@ def test_responses_that_nobody_reads_are_given_back_with_the_call() -> None:
         assert window.held > 0
         del call
         gc.collect()
+        await asyncio.sleep(0)
         assert window.held == 0
 
     play(OURS, scene)
+
+
+def test_a_call_that_waits_for_the_window_goes_on_when_others_are_dropped() -> None:
+    """What they give back is announced at once, although nothing else is said on the connection."""
+
+    async def large(request: bytes, context: aio.ServicerContext) -> AsyncIterator[bytes]:
+        yield bytes(900_000)
+
+    async def main() -> None:
+        server = aio.server()
+        handler = grpc_core.unary_stream_rpc_method_handler(large)
+        server.add_generic_rpc_handlers([grpc_core.method_handlers_generic_handler("test.Large", {"Get": handler})])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        octets = 0
+        window_is_full = asyncio.Event()
+
+        def tap(direction: str, data: bytes) -> None:
+            nonlocal octets
+            octets += len(data) if direction == "received" else 0
+            if octets >= 4 * MIB:
+                window_is_full.set()
+
+        async with aio.Channel(f"127.0.0.1:{port}", tap=tap) as channel:
+            method: Any = channel.unary_stream("/test.Large/Get")
+            dropped = [method(b"") for _ in range(4)]
+            for call in dropped:
+                assert (await call.code()).name == "OK"
+            waiting = method(b"")
+            await window_is_full.wait()
+            assert not waiting.done()
+            del call, dropped
+            gc.collect()
+            assert (await waiting.code()).name == "OK"
+        await server.stop(None)
+
+    run(main())
+
+
+def test_a_request_that_cannot_be_serialized_raises_and_nothing_more() -> None:
+    """There is no call then, and what there is of it must not complain when it is collected."""
+
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1") as channel:
+            method: Any = channel.unary_stream("/test.Streams/Count")
+            with pytest.raises(TypeError, match="bytes are required"):
+                method(3)
+
+    run(main())
 
 
 @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
