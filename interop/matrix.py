@@ -34,8 +34,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from interop.cases import CHECKS, Outcome
-from interop.official_cases import CASES as OFFICIAL_CASES
-from interop.official_cases import NOT_IN_PLAIT
+from interop.official_cases import NEGATIVE, NOT_IN_PLAIT, OFFICIAL
 from interop.peers import certificate, grpc_go, grpcio, plait
 from interop.peers.certificate import Certificate
 from interop.peers.http_tools import HTTP_TOOLS, TRANSFER_TIMEOUT_S, HttpTool
@@ -44,10 +43,12 @@ from interop.peers.process import Finished, Server, StartFailed, last_lines, run
 
 HELLOWORLD: Final = "helloworld"
 ALL: Final = "all"
-CASES: Final = (HELLOWORLD, *OFFICIAL_CASES, *NOT_IN_PLAIT, ALL)
+CASES: Final = (HELLOWORLD, *OFFICIAL, *NOT_IN_PLAIT, *NEGATIVE, ALL)
 PLAIT: Final = "plait"
 GRPC_PEERS: Final[dict[str, Callable[[], Commands]]] = {"grpc_go": grpc_go.commands, "grpcio": grpcio.commands}
-PEERS: Final = (*GRPC_PEERS, *HTTP_TOOLS)
+OFFICIAL_ONLY: Final = ("grpc_java",)
+"""Peers that come with the official cases alone."""
+PEERS: Final = (*GRPC_PEERS, *OFFICIAL_ONLY, *HTTP_TOOLS)
 PLAINTEXT: Final = "plaintext"
 TLS: Final = "TLS"
 PAYLOAD_BYTES: Final = 10 * 2**20
@@ -424,8 +425,9 @@ def _run_helloworld(peers: Sequence[str], results: dict[str, Any]) -> bool:
     """Runs the scenarios of the peers and prints their table. Whether one of them is at fault."""
     must_be_there = required()
     reports: list[Report] = []
+    peers = [peer for peer in peers if peer not in OFFICIAL_ONLY]
     with workplace() as place:
-        results["peers"].update(print_versions((*peers, PLAIT), place))
+        results["peers"] |= print_versions((*peers, PLAIT), place)
 
         def run_each() -> Iterator[Report]:
             for scenario in SCENARIOS:

@@ -1,4 +1,4 @@
-"""`python -m interop.negative_server --case CASE`: the servers of negative-http2-interop-test-descriptions.md.
+"""`python -m interop.negative_server --case CASE,...`: the servers of negative-http2-interop-test-descriptions.md.
 
 Each answers UnaryCall of TestService, and does something on the way that HTTP/2 allows and that a careless client gets
 wrong:
@@ -14,8 +14,9 @@ wrong:
 | `data_frame_padding`        | DATA frames of 5 octets and 255 octets of padding |                            |
 | `no_df_padding_sanity_test` | DATA frames of 5 octets                           |                            |
 
-It speaks in frames, not through `http2.connection`, which would not do any of this. It ends with exit status 1, and
-says why on standard error, where it did not see what it must.
+Each case has a port of its own; the first line of output has them all, with commas. The servers speak in frames, not
+through `http2.connection`, which would not do any of this. Where one did not see what it must, the program says so on
+standard error, `CASE: what it saw`, and ends with exit status 1.
 """
 
 from __future__ import annotations
@@ -306,21 +307,35 @@ ANSWERS: Final[dict[str, Callable[[_Connection, int, bytes], Awaitable[None]]]] 
 }
 
 
-async def _serve(case: str, port: int) -> int:
-    negative = NegativeServer(case)
-    server = await asyncio.start_server(negative.serve, "127.0.0.1", port)
+async def _serve(cases: list[str], port: int) -> int:
+    negatives = [NegativeServer(case) for case in cases]
+    servers = [await asyncio.start_server(negative.serve, "127.0.0.1", port) for negative in negatives]
     stop = told_to_stop()
-    print(f"LISTENING 127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    addresses = [f"127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers]
+    print(f"LISTENING {','.join(addresses)}", flush=True)
     await stop.wait()
-    server.close()
-    for complaint in negative.complaints:
+    for server in servers:
+        server.close()
+    complaints = [f"{negative.case}: {complaint}" for negative in negatives for complaint in negative.complaints]
+    for complaint in complaints:
         print(complaint, file=sys.stderr)
-    return 1 if negative.complaints else 0
+    return 1 if complaints else 0
+
+
+def main() -> int:
+    """Serves what the command line names until it is told to stop; the exit status."""
+    parser = argparse.ArgumentParser(description="Servers that do what HTTP/2 allows and clients get wrong.")
+    parser.add_argument("--case", required=True, metavar="CASE,...", help=f"what they do, of {', '.join(ANSWERS)}")
+    parser.add_argument("--port", type=int, default=0, help="the port of a single case (default: any free one)")
+    options = parser.parse_args()
+    cases = options.case.split(",")
+    for case in cases:
+        if case not in ANSWERS:
+            parser.error(f"no case is named {case!r}; there are {', '.join(ANSWERS)}")
+    if options.port and len(cases) > 1:
+        parser.error("one port is for one case")
+    return asyncio.run(_serve(cases, options.port))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A server that does what HTTP/2 allows and clients get wrong.")
-    parser.add_argument("--case", choices=ANSWERS, required=True, help="what it does")
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: any free one)")
-    options = parser.parse_args()
-    sys.exit(asyncio.run(_serve(options.case, options.port)))
+    sys.exit(main())

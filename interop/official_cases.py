@@ -342,8 +342,6 @@ NEGATIVE: Final[dict[str, Case]] = {
 }
 """The cases against the server of the same name in `negative_server`."""
 
-CASES: Final = OFFICIAL | NEGATIVE
-
 NOT_IN_PLAIT: Final = dict.fromkeys(
     (
         "client_compressed_unary",
@@ -360,4 +358,11 @@ async def run_cases(grpc: Any, address: str, names: Iterable[str]) -> AsyncItera
     """Runs the named cases on one channel, one after the other; yields what became of each, as it is known."""
     async with TestClient(grpc, address) as client:
         for name in names:
-            yield await outcome_of(grpc, name, CASES[name](client))
+            yield await outcome_of(grpc, name, OFFICIAL[name](client))
+
+
+async def run_negative_cases(grpc: Any, addresses: str, names: Iterable[str]) -> AsyncIterator[Outcome]:
+    """Runs the named cases, each on a channel of its own. `addresses`, with commas, are the servers of the cases."""
+    for name, address in zip(names, addresses.split(","), strict=True):
+        async with TestClient(grpc, address) as client:
+            yield await outcome_of(grpc, name, NEGATIVE[name](client))

@@ -1,7 +1,7 @@
 """The official interop cases as a table: a row for each case, a column for each pairing of a server and a client.
 
-`official` pairs every server with every client. Those in which Plait is not show that the cases are right, for no code
-of ours takes part in what they exchange. `negative` holds each client against our servers that go wrong on purpose.
+`official` pairs Plait with every peer, and every peer with itself: this shows that the cases are right, for no code of
+ours takes part in what the two exchange. `negative` holds each client against our servers that go wrong on purpose.
 
 A cell is PASS, FAIL, MISSING as in `matrix`, or `-` for a case that the client, or Plait, does not have. Below the
 table stands why.
@@ -17,12 +17,13 @@ from interop import matrix
 from interop.cases import Outcome
 from interop.matrix import PLAIT, Report, Result, Scenario, ScenarioFailed, Workplace
 from interop.official_cases import NEGATIVE, NOT_IN_PLAIT, OFFICIAL
-from interop.peers import grpc_go_official, grpcio, plait
+from interop.peers import grpc_go_official, grpc_java, grpcio, plait
 from interop.peers.peer import Commands
 
 OFFICIAL_PEERS: Final[dict[str, Callable[[], Commands]]] = {
     PLAIT: plait.commands,
     "grpc_go": grpc_go_official.commands,
+    "grpc_java": grpc_java.commands,
     "grpcio": grpcio.commands,
 }
 NEGATIVE_SERVER: Final = "negative"
@@ -32,9 +33,9 @@ _NOT_RUN = "-"
 
 
 def scenarios(names: Sequence[str] = tuple(OFFICIAL_PEERS)) -> tuple[Scenario, ...]:
-    """Every pairing of the named peers: first those with Plait, then the others."""
-    pairs = [(server, client) for server in names for client in names]
-    pairs.sort(key=lambda pair: PLAIT not in pair)
+    """Plait with each of the named peers, both ways; then each of the others with itself."""
+    pairs = [(PLAIT, name) for name in names] + [(name, PLAIT) for name in names if name != PLAIT]
+    pairs += [(name, name) for name in names if name != PLAIT]
     return tuple(Scenario(client if server == PLAIT else server, server, client) for server, client in pairs)
 
 
@@ -58,16 +59,20 @@ def run_scenario(scenario: Scenario, place: Workplace, cases: Sequence[str]) -> 
 
 
 def _negative(client: Commands, cases: Sequence[str]) -> list[Outcome]:
-    """Each case with a server and a client of its own. What the server saw counts as much as what the client did."""
-    outcomes = []
-    for case in cases:
-        server = [sys.executable, "-m", "interop.negative_server", "--case", case]
-        command = [*client.client, "--suite", "negative", "--check", case]
-        try:
-            outcomes += matrix.outcomes_of(server, command, [case])
-        except ScenarioFailed as failure:
-            outcomes.append(Outcome(case, False, " | ".join([str(failure), *failure.log.splitlines()])))
-    return outcomes
+    """The cases with a server each. What the server saw counts as much as what the client says."""
+    if not cases:
+        return []
+    names = ",".join(cases)
+    server = [sys.executable, "-m", "interop.negative_server", "--case", names]
+    command = [*client.client, "--suite", "negative", "--check", names]
+    try:
+        return matrix.outcomes_of(server, command, cases)
+    except ScenarioFailed as failure:
+        seen = dict(line.split(": ", 1) for line in failure.log.splitlines() if ": " in line)
+        failure.checks = [
+            Outcome(told.check, False, seen[told.check]) if told.check in seen else told for told in failure.checks
+        ]
+        raise
 
 
 # The table.

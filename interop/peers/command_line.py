@@ -84,7 +84,7 @@ async def _helloworld(grpc: Any, address: str, names: Sequence[str]) -> AsyncIte
 SUITES: Final[dict[str, tuple[Suite, Sequence[str]]]] = {
     "helloworld": (_helloworld, tuple(cases.CHECKS)),
     "official": (official_cases.run_cases, tuple(official_cases.OFFICIAL)),
-    "negative": (official_cases.run_cases, tuple(official_cases.NEGATIVE)),
+    "negative": (official_cases.run_negative_cases, tuple(official_cases.NEGATIVE)),
 }
 """What a client can run: suite -> (what runs it, the names of its checks)."""
 
@@ -94,7 +94,12 @@ def run_client(grpc: Any, argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="A client that makes the checks of a suite, helloworld if none is named."
     )
-    parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
+    parser.add_argument(
+        "--addr",
+        required=True,
+        metavar="HOST:PORT",
+        help="the server; with --suite negative, one for each check, with commas",
+    )
     parser.add_argument("--suite", choices=SUITES, default="helloworld", help="what is checked (default: %(default)s)")
     parser.add_argument("--check", metavar="NAME,...", help="make these checks of the suite alone")
     options = parser.parse_args(argv)

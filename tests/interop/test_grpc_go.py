@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.peers import grpc_go
+from interop.peers import builds, grpc_go
 from interop.peers.peer import BuildFailed, Commands, Missing
 
 GO = """#!/bin/sh
@@ -94,7 +94,7 @@ def test_a_build_that_fails_leaves_nothing_and_says_why(checkout: Checkout) -> N
 
 
 def test_a_build_that_does_not_end(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grpc_go, "_BUILD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(builds, "TIMEOUT_S", 0.5)
     checkout.install_go("#!/bin/sh\necho downloading\nexec sleep 60\n")
     with pytest.raises(BuildFailed, match="go build did not end within 0"):
         checkout.commands()

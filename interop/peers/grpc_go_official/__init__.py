@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 
 from interop.peers import grpc_go
+from interop.peers.builds import BUILDS, built
 from interop.peers.peer import Commands
 
 SOURCES = Path(__file__).parent
 PACKAGES = tuple(f"google.golang.org/grpc/interop/{program}" for program in ("client", "server", "http2"))
 
 
-def commands(sources: Path = SOURCES, builds: Path = grpc_go.BUILDS) -> Commands:
+def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
     """The commands, of programs that are built if need be. Raises Missing without Go or sources, and BuildFailed."""
-    programs, how = grpc_go.built(sources, builds, "grpc_go_official", PACKAGES)
+    programs, how = built(grpc_go.recipe("grpc_go_official", *PACKAGES), sources, builds)
     server, client = ([sys.executable, "-m", f"{__name__}.{role}", str(programs)] for role in ("server", "client"))
     return Commands(
         server,

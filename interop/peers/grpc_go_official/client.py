@@ -38,9 +38,13 @@ def _run_case(programs: Path, address: str, suite: str, case: str) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="grpc-go's interop clients.")
     parser.add_argument("programs", type=Path, metavar="FOLDER", help="where grpc-go's programs are")
-    parser.add_argument("--addr", required=True, metavar="HOST:PORT", help="the server")
+    parser.add_argument("--addr", required=True, metavar="HOST:PORT,...", help="the server, or those of the cases")
     parser.add_argument("--suite", choices=("official", "negative"), default="official")
     parser.add_argument("--check", required=True, metavar="NAME,...", help="the cases")
     options = parser.parse_args()
-    held = [_run_case(options.programs, options.addr, options.suite, name) for name in options.check.split(",")]
+    names, addresses = options.check.split(","), options.addr.split(",")
+    if options.suite == "official":
+        addresses *= len(names)
+    pairs = zip(names, addresses, strict=True)
+    held = [_run_case(options.programs, address, options.suite, name) for name, address in pairs]
     sys.exit(0 if all(held) else 1)
