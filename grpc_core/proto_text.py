@@ -6,10 +6,9 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -19,6 +18,8 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 from google.protobuf.descriptor_pool import DescriptorPool
+
+from grpc_core.reflection import file_of_symbol
 
 INDENT: Final = "  "
 _LABELS: Final = {
@@ -30,48 +31,37 @@ _LABELS: Final = {
 
 def describe_symbol(pool: DescriptorPool, name: str) -> str:
     """The definition of the service, method, message or enum of that full name. Raises KeyError when it is none."""
-    find_and_tell: tuple[tuple[Callable[[str], Any], Callable[[Any], str]], ...] = (
-        (pool.FindServiceByName, service_text),
-        (pool.FindMessageTypeByName, message_text),
-        (pool.FindEnumTypeByName, enum_text),
-        (pool.FindMethodByName, method_text),
-    )
-    for find, tell in find_and_tell:
-        try:
-            descriptor = find(name)
-        except KeyError:
-            continue
-        return f"// {name}\n{tell(descriptor)}"
+    file = FileDescriptorProto.FromString(file_of_symbol(pool, name).serialized_pb)
+    says_optional = file.syntax in ("", "proto2")
+    for full_name, proto in _definitions(file):
+        if full_name == name:
+            if isinstance(proto, DescriptorProto):
+                lines = _message(proto, full_name, says_optional)
+            elif isinstance(proto, ServiceDescriptorProto):
+                lines = _block(f"service {proto.name}", [_method(method) for method in proto.method])
+            else:
+                lines = _enum(proto) if isinstance(proto, EnumDescriptorProto) else [_method(proto)]
+            return "\n".join([f"// {name}", *lines])
     raise KeyError(name)
 
 
-def service_text(service: ServiceDescriptor) -> str:
-    """`service Greeter { ... }`."""
-    proto = ServiceDescriptorProto()
-    service.CopyToProto(proto)
-    return "\n".join(_block(f"service {proto.name}", [_method(method) for method in proto.method]))
+_Definition = ServiceDescriptorProto | MethodDescriptorProto | DescriptorProto | EnumDescriptorProto
 
 
-def method_text(method: MethodDescriptor) -> str:
-    """`rpc SayHello (helloworld.HelloRequest) returns (helloworld.HelloReply);`."""
-    proto = MethodDescriptorProto()
-    method.CopyToProto(proto)
-    return _method(proto)
-
-
-def message_text(message: Descriptor) -> str:
-    """`message HelloRequest { ... }`, with what is defined in it."""
-    proto, file = DescriptorProto(), FileDescriptorProto()
-    message.CopyToProto(proto)
-    message.file.CopyToProto(file)
-    return "\n".join(_message(proto, message.full_name, says_optional=file.syntax in ("", "proto2")))
-
-
-def enum_text(enum: EnumDescriptor) -> str:
-    """`enum Kind { ... }`."""
-    proto = EnumDescriptorProto()
-    enum.CopyToProto(proto)
-    return "\n".join(_enum(proto))
+def _definitions(file: FileDescriptorProto) -> Iterator[tuple[str, _Definition]]:
+    """What the file defines, each with its full name."""
+    package = f"{file.package}." if file.package else ""
+    for service in file.service:
+        yield package + service.name, service
+        yield from ((f"{package}{service.name}.{method.name}", method) for method in service.method)
+    yield from ((package + enum.name, enum) for enum in file.enum_type)
+    waiting = [(package, message) for message in file.message_type]
+    while waiting:
+        scope, message = waiting.pop()
+        yield scope + message.name, message
+        scope += f"{message.name}."
+        yield from ((scope + enum.name, enum) for enum in message.enum_type)
+        waiting += [(scope, nested) for nested in message.nested_type]
 
 
 def _block(head: str, lines: list[str]) -> list[str]:

@@ -129,7 +129,7 @@ class ReflectionServicer:
         if query == "file_by_filename":
             return self._find(lambda pool: pool.FindFileByName(asked), f"file {asked!r}")
         if query == "file_containing_symbol":
-            return self._find(lambda pool: _file_of_symbol(pool, asked), f"symbol {asked!r}")
+            return self._find(lambda pool: file_of_symbol(pool, asked), f"symbol {asked!r}")
         return self._find(
             lambda pool: _file_of_extension(pool, asked.containing_type, asked.extension_number),
             f"extension {asked.extension_number} of {asked.containing_type!r}",
@@ -162,7 +162,8 @@ class _BlockingServicer:
             yield self._servicer.answer(request, sent)
 
 
-def _file_of_symbol(pool: DescriptorPool, symbol: str) -> FileDescriptor:
+def file_of_symbol(pool: DescriptorPool, symbol: str) -> FileDescriptor:
+    """The file that defines the symbol: anything with a full name, methods too. Raises KeyError."""
     try:
         return pool.FindFileContainingSymbol(symbol)
     except KeyError:  # protobuf does not count methods among the symbols, and the protocol does

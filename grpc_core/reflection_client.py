@@ -134,8 +134,9 @@ class ReflectionClient:
         try:
             for name in graphlib.TopologicalSorter(graph).static_order():
                 self.pool.AddSerializedFile(files[name].SerializeToString())
+                self.pool.FindFileByName(name)  # some versions of protobuf look into a file only now
                 self._known.add(name)
-        except (graphlib.CycleError, TypeError) as error:
+        except (graphlib.CycleError, TypeError, KeyError) as error:
             raise ReflectionError(StatusCode.INTERNAL, f"the server's descriptors do not fit together: {error}")
 
     def _take(self, serialized: Iterable[bytes], files: dict[str, FileDescriptorProto]) -> list[str]:
