@@ -412,6 +412,8 @@ async def _open(
         )
     except OSError as error:
         raise ConnectError(f"cannot connect to {address}: {error.strerror or error}")
+    except UnicodeError:  # the resolver's answer to a label that is empty or too long
+        raise ConnectError(f"cannot connect to {address}: {host!r} is no host name")
     try:
         await protocol.ready
     except BaseException:

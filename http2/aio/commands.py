@@ -59,7 +59,7 @@ async def run_server(arguments: Namespace) -> int:
     try:
         tap_factory = _server_tap if arguments.verbose else None
         server = await serve(site, arguments.host, arguments.port, ssl=ssl, tap_factory=tap_factory)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         complain("serve", f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}")
         return USAGE
     stop = asyncio.Event()

@@ -220,6 +220,9 @@ def test_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(ConnectError, match=r"^cannot connect to nowhere.invalid:80: Name or service not known$"):
         run(connect("http://nowhere.invalid"))  # type: ignore[arg-type]  # it does not come back
+    monkeypatch.undo()
+    with pytest.raises(ConnectError, match=r"^cannot connect to a..b:80: 'a..b' is no host name$"):
+        run(connect("http://a..b"))  # type: ignore[arg-type]  # it does not come back
 
 
 def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

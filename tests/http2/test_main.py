@@ -201,6 +201,7 @@ def test_serve_names_what_it_cannot_use(tmp_path: Path, tls_files: TlsFiles) -> 
         cases = [
             (["--port", port], f"http2 serve: cannot listen on 127.0.0.1:{port}: "),
             (["--host", "256.0.0.1"], "http2 serve: cannot listen on 256.0.0.1:0: "),
+            (["--host", "a..b"], "http2 serve: cannot listen on a..b:0: "),
             (["--root", missing], f"http2 serve: {missing}: No such file or directory"),
             (["--root", str(tls_files.cert)], f"http2 serve: {tls_files.cert}: Not a directory"),
             (["--tls-cert", missing], f"http2 serve: {missing}: No such file or directory"),
