@@ -14,6 +14,7 @@ Where is ...?
 | methods and handlers                            | `methods`                               |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
 | TLS and call credentials                        | `credentials`                           |
+| message compression                             | `compression`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import (
     AuthMetadataContext,
@@ -73,7 +75,7 @@ from grpc_core.stub import service_handler, stub
 
 if TYPE_CHECKING:
     from grpc_core import aio
-    from grpc_core.sync.channel import insecure_channel
+    from grpc_core.sync.channel import insecure_channel, secure_channel
     from grpc_core.sync.connectivity import channel_ready_future
     from grpc_core.sync.server import server
 
@@ -86,6 +88,7 @@ __all__ = [
     "Channel",
     "ChannelConnectivity",
     "ChannelCredentials",
+    "Compression",
     "Future",
     "FutureCancelledError",
     "FutureTimeoutError",
@@ -117,6 +120,7 @@ __all__ = [
     "insecure_server_credentials",
     "metadata_call_credentials",
     "method_handlers_generic_handler",
+    "secure_channel",
     "server",
     "service_handler",
     "ssl_channel_credentials",
@@ -130,7 +134,7 @@ __all__ = [
 ]
 
 
-_SYNC_NAMES = frozenset({"channel_ready_future", "insecure_channel", "server"})
+_SYNC_NAMES = frozenset({"channel_ready_future", "insecure_channel", "secure_channel", "server"})
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from grpc_core.headers import RequestInfo, ResponseInfo, with_fields
+from grpc_core.compression import Coding, encoded
+from grpc_core.headers import CODED_RESPONSE_HEADS, RESPONSE_HEAD, RequestInfo, ResponseInfo, with_fields
 from grpc_core.metadata import Fields, MetadataPairs
 from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_reset
 from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
@@ -131,6 +132,7 @@ class ClientCall:
     """
 
     __slots__ = (
+        "_coding",
         "_connection",
         "_half_closed",
         "_limits",
@@ -145,7 +147,10 @@ class ClientCall:
         "trailing_metadata",
     )
 
-    def __init__(self, session: ClientSession, stream_id: int, limits: Limits, observer: Observer) -> None:
+    def __init__(
+        self, session: ClientSession, stream_id: int, limits: Limits, observer: Observer, coding: Coding | None
+    ) -> None:
+        self._coding = coding
         self._session = session
         self._connection = connection = session.connection
         self._limits = limits
@@ -166,7 +171,9 @@ class ClientCall:
         check_sent_size(len(message), self._limits.send_bytes_max)
         if self.code is None and not self._half_closed:
             self._half_closed = end
-            self._connection.send_data(self.stream_id, frame_message(message), end)
+            coding = self._coding
+            framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
+            self._connection.send_data(self.stream_id, framed, end)
 
     def half_close(self) -> None:
         """No more requests."""
@@ -198,6 +205,8 @@ class ClientCall:
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
             self._finish(*info.error)
             return
+        if info.coding is not None:
+            self.inbox.reader.decompress = info.coding.decompress
         self.initial_metadata = info.metadata
         self._observer.headers_received()
 
@@ -271,9 +280,11 @@ class ServerCall:
     """
 
     __slots__ = (
+        "_coding",
         "_connection",
         "_headers_sent",
         "_limits",
+        "_next_is_plain",
         "_session",
         "cancel_reason",
         "inbox",
@@ -289,10 +300,14 @@ class ServerCall:
         self._connection = session.connection
         self._limits = limits
         self._headers_sent = False
+        self._coding: Coding | None = None
+        self._next_is_plain = False
         self.observer: Observer | None = None
         self.stream_id = stream_id
         self.request = request
         self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max)
+        if request.coding is not None:
+            self.inbox.reader.decompress = request.coding.decompress
         self.is_cancelled = False
         self.is_finished = False
         self.cancel_reason = ""
@@ -321,7 +336,8 @@ class ServerCall:
         """
         if self.is_over or self._headers_sent:
             return
-        head = with_fields(self._session.response_head, fields)
+        head = RESPONSE_HEAD if self._coding is None else CODED_RESPONSE_HEADS[self._coding]
+        head = with_fields(head, fields)
         try:
             self._connection.send_headers(self.stream_id, head)
         except UsageError as error:
@@ -334,7 +350,22 @@ class ServerCall:
         if not self.is_over:
             if not self._headers_sent:
                 self.send_initial_metadata()
-            self._connection.send_data(self.stream_id, frame_message(message))
+            coding = None if self._next_is_plain else self._coding
+            self._next_is_plain = False
+            framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
+            self._connection.send_data(self.stream_id, framed)
+
+    def compress_with(self, coding: Coding | None) -> None:
+        """Compress the messages that follow, if the client reads this coding: else they are sent as they are.
+
+        Only before initial metadata, which names the coding; later it has no effect.
+        """
+        if not self._headers_sent:
+            self._coding = coding if coding is not None and coding.name in self.request.accepts else None
+
+    def send_next_plain(self) -> None:
+        """The next message is sent as it is, whatever the coding (compression.md: against CRIME and BREACH)."""
+        self._next_is_plain = True
 
     def finish(self, code: StatusCode, details: str = "", fields: Fields = ()) -> None:
         """Send the status: as trailers, or alone (Trailers-Only) when nothing was sent before.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from typing import Final
 
+from grpc_core.compression import ACCEPT_ENCODING, CODINGS, Coding, accepted
 from grpc_core.deadline import decode_timeout
 from grpc_core.metadata import Fields, MetadataError, MetadataPairs, decode_metadata
 from grpc_core.status import (
@@ -24,9 +25,6 @@ from http2.messages import MalformedMessage, extended
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"grpc-python-plait/{VERSION} ({platform.system().lower()}; {platform.python_implementation()})"
-ACCEPT_ENCODING: Final = b"identity"
-"""The message codings that we can read."""
-
 _ABSENT: Final = b" "  # no field has this value: RFC 9113 §8.2.1 forbids white space at either end
 _CONTENT_TYPE: Final = (b"content-type", b"application/grpc")
 
@@ -62,16 +60,18 @@ class RequestInfo:
     """What a request head means: a call (`refusal` is None), or why not.
 
     `path` is the method's full name, `timeout_s` the client's deadline from now or None, `metadata` what the
-    application sees.
+    application sees, `coding` that of the compressed messages or None, `accepts` the codings that the client reads.
     """
 
-    __slots__ = ("authority", "metadata", "path", "refusal", "timeout_s")
+    __slots__ = ("accepts", "authority", "coding", "metadata", "path", "refusal", "timeout_s")
 
     def __init__(self, head: Head) -> None:
         self.path = head.path.decode("latin-1")
         self.authority = head.authority.decode("latin-1")
         self.metadata: MetadataPairs = ()
         self.timeout_s: float | None = None
+        self.coding: Coding | None = None
+        self.accepts = accepted(head.get(b"grpc-accept-encoding"))
         self.refusal = self._read(head)
 
     def _read(self, head: Head) -> Refusal | None:
@@ -91,7 +91,8 @@ class RequestInfo:
             except ValueError as error:
                 return Refusal(StatusCode.INTERNAL, f"Error parsing 'grpc-timeout' metadata: {error}")
         encoding = head.get(b"grpc-encoding", b"identity")
-        if encoding != b"identity":
+        self.coding = CODINGS.get(encoding)
+        if encoding != b"identity" and self.coding is None:
             return Refusal(
                 StatusCode.UNIMPLEMENTED,
                 f"grpc-encoding {_quoted(encoding)} is not supported",
@@ -128,10 +129,10 @@ class ResponseInfo:
     """What a response head or trailers mean to the client.
 
     `metadata` is what the application sees. `error` is the status of a head that is not a gRPC response, else None.
-    `status` is the (code, details) of a head that ends the call.
+    `status` is the (code, details) of a head that ends the call. `coding` is that of the compressed messages, or None.
     """
 
-    __slots__ = ("_head", "error", "metadata", "status")
+    __slots__ = ("coding", "error", "metadata", "status")
 
     def __init__(self, head: Head) -> None:
         self.error: tuple[StatusCode, str] | None = None
@@ -146,7 +147,9 @@ class ResponseInfo:
                 status_from_http(head.status),
                 f"Received http2 header with status: {head.status} and content-type {content_type}",
             )
-        elif (encoding := head.get(b"grpc-encoding", b"identity")) != b"identity":
+        encoding = head.get(b"grpc-encoding", b"identity")
+        self.coding = CODINGS.get(encoding)
+        if self.error is None and encoding != b"identity" and self.coding is None:
             self.error = (StatusCode.INTERNAL, f"grpc-encoding {_quoted(encoding)} is not supported")
         self.status = self._read_status(head)
 
@@ -182,13 +185,13 @@ def with_fields(head: Head, fields: Fields) -> Head:
         return read_head(head.fields + fields, check_path=False, join_cookies=False)
 
 
-def request_head(path: str, authority: str, scheme: str, user_agent: str) -> Head:
+def request_head(path: str, authority: str, scheme: str, user_agent: str, coding: Coding | None = None) -> Head:
     """The part of a request head that is the same for every call of a method.
 
     Pseudo-header fields first, then what gRPC defines, as the document asks; `grpc-timeout` and metadata are appended
     with `with_fields`. Raises ValueError.
     """
-    fields = (
+    fields: Fields = (
         (b":method", b"POST"),
         (b":scheme", scheme.encode("ascii")),
         (b":path", path.encode("utf-8")),
@@ -198,6 +201,8 @@ def request_head(path: str, authority: str, scheme: str, user_agent: str) -> Hea
         (b"user-agent", user_agent.encode("ascii", "replace")),
         (b"grpc-accept-encoding", ACCEPT_ENCODING),
     )
+    if coding is not None:
+        fields += ((b"grpc-encoding", coding.name),)
     try:
         return read_head(fields)
     except MalformedMessage as error:
@@ -205,6 +210,9 @@ def request_head(path: str, authority: str, scheme: str, user_agent: str) -> Hea
 
 
 RESPONSE_HEAD: Final = read_head(((b":status", b"200"), _CONTENT_TYPE, (b"grpc-accept-encoding", ACCEPT_ENCODING)))
+CODED_RESPONSE_HEADS: Final = {
+    coding: extended(RESPONSE_HEAD, ((b"grpc-encoding", coding.name),)) for coding in CODINGS.values()
+}
 _TRAILERS_ONLY: Final = read_head(((b":status", b"200"), _CONTENT_TYPE))
 TRAILERS: Final = {code: read_head(((b"grpc-status", value),)) for code, value in STATUS_HEADER.items()}
 TRAILERS_ONLY: Final = {

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import ServerCredentials
 from grpc_core.metadata import MetadataPairs, MetadataValue
 from grpc_core.methods import GenericRpcHandler, RpcMethodHandler
 from grpc_core.status import Status, StatusCode
@@ -324,6 +325,10 @@ class Server(abc.ABC):
     @abc.abstractmethod
     def add_insecure_port(self, address: str) -> int:
         """Bind a port without TLS; the port's number. Raises RuntimeError when it cannot be bound."""
+
+    @abc.abstractmethod
+    def add_secure_port(self, address: str, server_credentials: ServerCredentials) -> int:
+        """Bind a port with TLS; the port's number. Raises RuntimeError when it cannot be bound."""
 
     @abc.abstractmethod
     def start(self) -> None:

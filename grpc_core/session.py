@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from grpc_core.calls import ClientCall, Observer, ServerCall
+from grpc_core.compression import Coding
 from grpc_core.headers import (
-    RESPONSE_HEAD,
     TRAILERS,
     TRAILERS_ONLY,
     Refusal,
@@ -70,8 +69,6 @@ class GrpcConnection(Connection):
 
 class ServerSession:
     """The calls that a client makes on one connection."""
-
-    response_head: Final = RESPONSE_HEAD
 
     def __init__(self, connection: Connection, accept: Callable[[ServerCall], None], limits: Limits) -> None:
         self.connection = connection
@@ -177,14 +174,15 @@ class ClientSession:
         connection = self.connection
         return not (connection.is_closed or connection.is_draining) and connection.streams.last_local_id < 2**31 - 3
 
-    def start(self, head: Head, observer: Observer) -> ClientCall:
-        """Start a call. Over the server's limit of streams it waits inside the connection, with all that is sent on it.
+    def start(self, head: Head, observer: Observer, coding: Coding | None = None) -> ClientCall:
+        """Start a call whose messages are compressed with `coding`, which the head names.
 
+        Over the server's limit of streams it waits inside the connection, with all that is sent on it.
         Raises http2.UsageError when the head is over the server's size limit, http2.ConnectionClosedError when
         `accepts_calls` is False.
         """
         stream_id = self.connection.open_stream(head)
-        call = ClientCall(self, stream_id, self._limits, observer)
+        call = ClientCall(self, stream_id, self._limits, observer, coding)
         self.calls[stream_id] = call
         return call
 

@@ -192,9 +192,10 @@ class Call(Generic[Request, Response]):
         fields = self._fields
         if self._deadline is not None:
             fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
-        head = self.method.head
+        coding = self._settings.coding
+        head = self.method.head(coding)
         try:
-            self._attempt = protocol.session.start(with_fields(head, fields), self)
+            self._attempt = protocol.session.start(with_fields(head, fields), self, coding)
         except Http2UsageError as error:
             self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
             return

@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
+from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import INSECURE_CHANNEL, CallCredentials, ChannelCredentials, composite_call_credentials
 from grpc_core.errors import UsageError
@@ -18,6 +19,7 @@ from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.target import parse_target
+from http2 import Head
 from http2.aio.transport import Tap
 
 Request = TypeVar("Request")
@@ -28,7 +30,7 @@ MetadataLike = Iterable[tuple[str, MetadataValue]]
 class CallSettings:
     """What a caller says about one call. `attempts` counts those that were made again."""
 
-    __slots__ = ("attempts", "credentials", "metadata", "timeout", "wait_for_ready")
+    __slots__ = ("attempts", "coding", "credentials", "metadata", "timeout", "wait_for_ready")
 
     def __init__(
         self,
@@ -36,8 +38,10 @@ class CallSettings:
         metadata: MetadataLike | None,
         wait_for_ready: bool | None,
         credentials: CallCredentials | None = None,
+        coding: Coding | None = None,
     ) -> None:
         self.credentials = credentials
+        self.coding = coding
         self.timeout = timeout
         self.metadata = metadata
         self.wait_for_ready = bool(wait_for_ready)
@@ -47,7 +51,7 @@ class CallSettings:
 class Method(Generic[Request, Response]):
     """One method on one channel: its path, its codecs, and the head that all its requests share."""
 
-    __slots__ = ("channel", "head", "path", "request_serializer", "response_deserializer")
+    __slots__ = ("_heads", "channel", "path", "request_serializer", "response_deserializer")
 
     def __init__(
         self,
@@ -60,7 +64,17 @@ class Method(Generic[Request, Response]):
         self.path = path.decode("utf-8") if isinstance(path, bytes) else path
         self.request_serializer = request_serializer
         self.response_deserializer = response_deserializer
-        self.head = request_head(self.path, channel.authority, channel.scheme, channel.user_agent)
+        self._heads: dict[Coding | None, Head] = {}
+        self.head(None)  # a path that cannot be called is refused here
+
+    def head(self, coding: Coding | None) -> Head:
+        """The part of the head that all requests with this coding share. Raises ValueError."""
+        head = self._heads.get(coding)
+        if head is None:
+            channel = self.channel
+            head = request_head(self.path, channel.authority, channel.scheme, channel.user_agent, coding)
+            self._heads[coding] = head
+        return head
 
 
 class _MultiCallable(Generic[Request, Response]):
@@ -85,8 +99,7 @@ class UnaryUnaryMultiCallable(_MultiCallable[Request, Response]):
 
         Await the result for the response; it raises AioRpcError for any status but OK.
         """
-        credentials = self._method.channel.check_open(credentials, compression)
-        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return UnaryUnaryCall(self._method, settings, request)
 
 
@@ -104,8 +117,7 @@ class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> UnaryStreamCall[Request, Response]:
         """Start a call; iterate over it, or `read` from it."""
-        credentials = self._method.channel.check_open(credentials, compression)
-        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return UnaryStreamCall(self._method, settings, request)
 
 
@@ -122,8 +134,7 @@ class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> StreamUnaryCall[Request, Response]:
         """Start a call. Its requests come from the iterator (async or plain) or, without one, from `write`."""
-        credentials = self._method.channel.check_open(credentials, compression)
-        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return StreamUnaryCall(self._method, settings, request_iterator)
 
 
@@ -140,8 +151,7 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
         compression: Any = None,
     ) -> StreamStreamCall[Request, Response]:
         """Start a call. Requests as for `StreamUnaryMultiCallable`, responses as for `UnaryStreamMultiCallable`."""
-        credentials = self._method.channel.check_open(credentials, compression)
-        settings = CallSettings(timeout, metadata, wait_for_ready, credentials)
+        settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return StreamStreamCall(self._method, settings, request_iterator)
 
 
@@ -158,6 +168,7 @@ class Channel:
         tls: ssl.SSLContext | None = None,
         tap: Tap | None = None,
         call_credentials: CallCredentials | None = None,
+        compression: Any = None,
     ) -> None:
         settings = parse_options(options)
         parsed = parse_target(target)
@@ -169,6 +180,7 @@ class Channel:
         )
         self.link = Link(parsed, settings, tls, tap)
         self._call_credentials = call_credentials
+        self._coding = coding_of(compression)
         self.is_closed = False
         self._calls: set[Call[Any, Any]] = set()
 
@@ -256,17 +268,26 @@ class Channel:
 
     # -- for calls -----------------------------------------------------------------------------------------------------
 
-    def check_open(self, credentials: CallCredentials | None, compression: Any) -> CallCredentials | None:
-        """Raise UsageError when no call can be made, or not one like this. Returns the credentials of the call."""
+    def settings(
+        self,
+        timeout: float | None,
+        metadata: MetadataLike | None,
+        credentials: CallCredentials | None,
+        wait_for_ready: bool | None,
+        compression: Any,
+    ) -> CallSettings:
+        """What holds for one call: what its caller says, and what the channel says where the caller does not.
+
+        Raises UsageError when no call can be made, or not one like this.
+        """
         if self.is_closed:
             raise UsageError("Channel is closed.")
         if credentials is not None and self.scheme == "http":
             raise UsageError(INSECURE_CHANNEL)
-        if compression not in (None, 0) and getattr(compression, "value", compression) != 0:
-            raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
-        if self._call_credentials is not None and credentials is not None:
-            return composite_call_credentials(self._call_credentials, credentials)
-        return credentials or self._call_credentials
+        if self._call_credentials is not None:
+            credentials = composite_call_credentials(self._call_credentials, *((credentials,) if credentials else ()))
+        coding = self._coding if compression is None else coding_of(compression)
+        return CallSettings(timeout, metadata, wait_for_ready, credentials, coding)
 
     def call_started(self, call: Call[Any, Any]) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
@@ -286,9 +307,7 @@ def insecure_channel(
     """A channel without TLS. Raises ValueError or TypeError for a malformed target or option."""
     if interceptors:
         raise UsageError("client interceptors are not supported yet")
-    channel = Channel(target, options)
-    channel.check_open(None, compression)
-    return channel
+    return Channel(target, options, compression=compression)
 
 
 def secure_channel(
@@ -301,6 +320,10 @@ def secure_channel(
     """A channel over TLS. Raises ValueError or TypeError for a malformed target or option, and for bad credentials."""
     if interceptors:
         raise UsageError("client interceptors are not supported yet")
-    channel = Channel(target, options, credentials.context(), call_credentials=credentials.call_credentials)
-    channel.check_open(None, compression)
-    return channel
+    return Channel(
+        target,
+        options,
+        credentials.context(),
+        call_credentials=credentials.call_credentials,
+        compression=compression,
+    )

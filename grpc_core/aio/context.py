@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from grpc_core.aio.eof import EOF
 from grpc_core.calls import ServerCall
+from grpc_core.compression import coding_of
 from grpc_core.errors import AbortError, UsageError
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
 from grpc_core.methods import RpcMethodHandler
@@ -189,12 +190,16 @@ class ServicerContext:
             await self._changed()
 
     def set_compression(self, compression: Any) -> None:
-        """Ask for compressed responses: only "none" can be had."""
-        if getattr(compression, "value", compression) not in (None, 0):
-            raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
+        """Compress the responses, if the client reads that coding. Raises ValueError for what is no Compression,
+        UsageError after initial metadata, which names the coding."""
+        coding = coding_of(compression)
+        if self._call.headers_sent:
+            raise UsageError("compression is set before initial metadata is sent")
+        self._call.compress_with(coding)
 
     def disable_next_message_compression(self) -> None:
-        """The next message is sent as it is; like all."""
+        """Send the next message as it is."""
+        self._call.send_next_plain()
 
     # -- for the server ------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from grpc_core.aio.listening import bind
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import Rpc
 from grpc_core.calls import ServerCall
+from grpc_core.compression import coding_of
 from grpc_core.credentials import ServerCredentials
 from grpc_core.errors import UsageError
 from grpc_core.methods import GenericRpcHandler, MethodTable
@@ -46,7 +47,9 @@ class Server:
         options: ChannelOptions | None = None,
         maximum_concurrent_rpcs: int | None = None,
         tap_factory: Callable[[], Tap] | None = None,
+        compression: Any = None,
     ) -> None:
+        self._coding = coding_of(compression)
         self._thread_pool = migration_thread_pool
         self._options = parse_options(options)
         self._concurrent_max = maximum_concurrent_rpcs
@@ -218,6 +221,7 @@ class Server:
             # Calls that their client has cancelled count until their handlers end (CVE-2023-44487).
             call.reset(ErrorCode.REFUSED_STREAM)
             return
+        call.compress_with(self._coding)
         rpc = Rpc(self, protocol, call, handler)
         self._rpcs.add(rpc)
         protocol.running += 1
@@ -247,6 +251,4 @@ def server(
     """A server. Plain functions run as handlers in `migration_thread_pool`, or the loop's default one."""
     if interceptors:
         raise UsageError("server interceptors are not supported yet")
-    if getattr(compression, "value", compression) not in (None, 0):
-        raise UsageError(f"compression {compression!r} is not supported; messages are sent as they are")
-    return Server(migration_thread_pool, handlers, options, maximum_concurrent_rpcs)
+    return Server(migration_thread_pool, handlers, options, maximum_concurrent_rpcs, compression=compression)

@@ -14,8 +14,8 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | what a handler is given, and how it runs            | `servicer`     |
 """
 
-from grpc_core.sync.channel import Channel, insecure_channel
+from grpc_core.sync.channel import Channel, insecure_channel, secure_channel
 from grpc_core.sync.connectivity import channel_ready_future
 from grpc_core.sync.server import Server, server
 
-__all__ = ["Channel", "Server", "channel_ready_future", "insecure_channel", "server"]
+__all__ = ["Channel", "Server", "channel_ready_future", "insecure_channel", "secure_channel", "server"]

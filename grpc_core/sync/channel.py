@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from grpc_core import aio, interfaces
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import ChannelCredentials
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import encode_metadata
 from grpc_core.options import ChannelOptions
@@ -75,7 +76,6 @@ class _MultiCallable:
     ) -> Exchange:
         """Start a call; what the caller did wrong is raised here, in the caller's thread."""
         engine = self._channel._engine()
-        engine.channel.check_open(credentials, compression)
         if metadata is not None:
             metadata = tuple(metadata)
             encode_metadata(metadata)
@@ -102,7 +102,10 @@ class _MultiCallable:
             self.streams_requests,
             self.streams_responses,
         )
-        exchange.start()
+        if credentials is None and compression is None:
+            exchange.start()
+        else:
+            exchange.start_checked()
         if self.streams_requests:
             exchange.send_all(iter(request), self._serializer)
         return exchange
@@ -304,3 +307,10 @@ class Channel(interfaces.Channel):
 def insecure_channel(target: str, options: ChannelOptions | None = None, compression: Any = None) -> Channel:
     """A channel without TLS. Raises ValueError or TypeError for a malformed target or option."""
     return Channel(lambda: aio.insecure_channel(target, options, compression))
+
+
+def secure_channel(
+    target: str, credentials: ChannelCredentials, options: ChannelOptions | None = None, compression: Any = None
+) -> Channel:
+    """A channel with TLS. Raises ValueError or TypeError for a malformed target or option."""
+    return Channel(lambda: aio.secure_channel(target, credentials, options, compression))

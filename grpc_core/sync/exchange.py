@@ -81,6 +81,7 @@ class Exchange:
         "_notifier",
         "_over",
         "_pump",
+        "_refusal",
         "deadline",
         "inlet",
         "io",
@@ -104,6 +105,7 @@ class Exchange:
         self.outlet = Outlet(io.loop) if streams_requests else None
         self._call: Call[Any, Any] | None = None
         self._failure: Outcome | None = None  # a status of ours, instead of the engine's
+        self._refusal: Exception | None = None
         self._pump: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
@@ -117,7 +119,8 @@ class Exchange:
     def _start(self) -> None:
         try:
             self._call = self._begin(self)
-        except Exception as error:  # the channel was closed just now
+        except Exception as error:  # the channel was closed just now, or cannot make a call like this
+            self._refusal = error
             self._failure = Outcome(StatusCode.CANCELLED, str(error), debug_error_string=str(error))
             self._finish()
             return
@@ -168,6 +171,15 @@ class Exchange:
     def start(self) -> None:
         """Let the call begin."""
         self.io.post(self._start)
+
+    def start_checked(self) -> None:
+        """Let the call begin, and wait for that. Raises UsageError when the engine refuses to make it."""
+        self.io.run(self._start_soon())
+
+    async def _start_soon(self) -> None:
+        self._start()
+        if self._refusal is not None:
+            raise self._refusal
 
     @property
     def is_over(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from grpc_core import aio, interfaces
+from grpc_core.credentials import ServerCredentials
 from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodTable, RpcMethodHandler
 from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
@@ -127,6 +128,10 @@ class Server(interfaces.Server):
         Raises RuntimeError when it cannot be bound.
         """
         return self._engine.add_insecure_port(address)
+
+    def add_secure_port(self, address: str, server_credentials: ServerCredentials) -> int:
+        """Bind a port with TLS, as `add_insecure_port` does without."""
+        return self._engine.add_secure_port(address, server_credentials)
 
     def start(self) -> None:
         """Begin to serve. Raises ValueError the second time."""

@@ -264,6 +264,7 @@ class Runner:
             sending = self._io.loop.create_task(self._send(outlet, engine))
             try:
                 await self._in_pool(context, self._respond_all, inlet or request, context, outlet)
+                outlet.end()  # it is not over yet when the pool has not taken the handler
                 await sending
             finally:
                 sending.cancel()

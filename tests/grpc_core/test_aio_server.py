@@ -282,7 +282,6 @@ def test_a_server_that_never_started_can_be_stopped() -> None:
     ("arguments", "text"),
     [
         ({"interceptors": [object()]}, "interceptors are not supported yet"),
-        ({"compression": 2}, "compression 2 is not"),
     ],
 )
 def test_what_is_not_there_yet_says_so(arguments: Any, text: str) -> None:

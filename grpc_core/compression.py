@@ -1,0 +1,96 @@
+"""Message compression (gRPC compression.md): the codings, and how much a message may grow when it is read.
+
+Each message is compressed by itself, with its flag set; `grpc-encoding` names the coding of all of them, and
+`grpc-accept-encoding` those that its sender can read. "deflate" is the zlib format (RFC 1950), never raw deflate.
+
+A compressed message of a kilobyte can stand for gigabytes. Reading stops one octet beyond the size limit, whatever the
+message claims, so a bomb costs the limit and not its size.
+"""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from grpc_core.status import StatusCode
+from grpc_core.wire import Decompress, MessageError, too_large
+
+_ZLIB: Final = 15  # the window of 32 KiB, in zlib's format
+_GZIP: Final = 31  # the same, with gzip's header and check (RFC 1952)
+
+
+class Compression(enum.IntEnum):
+    """What a caller asks for, with grpcio's values."""
+
+    NoCompression = 0
+    Deflate = 1
+    Gzip = 2
+
+
+class Coding(NamedTuple):
+    """One way to compress messages: its name on the wire, and both directions."""
+
+    name: bytes
+    compress: Callable[[bytes], bytes]
+    decompress: Decompress
+
+
+def _coding(name: bytes, window_bits: int) -> Coding:
+    def compress(message: bytes) -> bytes:
+        return zlib.compress(message, wbits=window_bits)
+
+    def decompress(compressed: bytes, bytes_max: int) -> bytes:
+        inflater = zlib.decompressobj(window_bits)
+        try:
+            message = inflater.decompress(compressed, bytes_max + 1 if bytes_max >= 0 else 0)
+        except zlib.error as error:
+            raise MessageError(StatusCode.INTERNAL, f"a {name.decode()} message cannot be decompressed: {error}")
+        if 0 <= bytes_max < len(message):
+            raise too_large(len(message), bytes_max)
+        if not inflater.eof or inflater.unused_data:
+            raise MessageError(StatusCode.INTERNAL, f"a {name.decode()} message is cut short or has octets behind it")
+        return message
+
+    return Coding(name, compress, decompress)
+
+
+DEFLATE: Final = _coding(b"deflate", _ZLIB)
+GZIP: Final = _coding(b"gzip", _GZIP)
+CODINGS: Final = {coding.name: coding for coding in (DEFLATE, GZIP)}
+ACCEPT_ENCODING: Final = b"identity, deflate, gzip"
+"""The codings that we read, for `grpc-accept-encoding`."""
+
+_ASKED_FOR: Final[dict[int, Coding | None]] = {
+    Compression.NoCompression: None,
+    Compression.Deflate: DEFLATE,
+    Compression.Gzip: GZIP,
+}
+
+
+def coding_of(compression: object) -> Coding | None:
+    """The coding that a caller asks for, by our `Compression`, by grpcio's, or by its number; None is none.
+
+    Raises ValueError for anything else.
+    """
+    if compression is None:
+        return None
+    value = getattr(compression, "value", compression)
+    if not isinstance(value, int) or value not in _ASKED_FOR:
+        raise ValueError(f"{compression!r} is not a Compression")
+    return _ASKED_FOR[value]
+
+
+def accepted(value: bytes) -> frozenset[bytes]:
+    """The names in a `grpc-accept-encoding` field."""
+    return frozenset(name.strip() for name in value.split(b","))
+
+
+def encoded(message: bytes, coding: Coding | None) -> tuple[bytes, bool]:
+    """A message as it is sent, and whether it is compressed: only where that makes it smaller."""
+    if coding is not None:
+        compressed = coding.compress(message)
+        if len(compressed) < len(message):
+            return compressed, True
+    return message, False
