@@ -181,6 +181,32 @@ def test_a_child_that_exits_normally_does_not_harm_its_parent() -> None:
     assert run(program) == ["well"]
 
 
+def test_an_interrupt_ends_a_wait_and_cancels_the_call() -> None:
+    program = """
+    import signal
+    over = threading.Event()
+    def wait(request, context):
+        context.add_callback(over.set)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert over.wait(20)
+        return request
+    server = grpc_core.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler("t.S", {
+        "Wait": grpc_core.unary_unary_rpc_method_handler(wait),
+    }),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    channel = grpc_core.insecure_channel(f"127.0.0.1:{port}")
+    try:
+        channel.unary_unary("/t.S/Wait")(b"")
+    except KeyboardInterrupt:
+        assert over.wait(20), "the server learns that nobody waits"
+        print("interrupted")
+    server.stop(None)
+    """
+    assert run(program) == ["interrupted"]
+
+
 def test_callbacks_come_in_order_and_a_bad_one_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
     callbacks = loop.Callbacks()
     called: list[int] = []
