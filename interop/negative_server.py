@@ -309,7 +309,11 @@ ANSWERS: Final[dict[str, Callable[[_Connection, int, bytes], Awaitable[None]]]] 
 
 async def _serve(cases: list[str], port: int) -> int:
     negatives = [NegativeServer(case) for case in cases]
-    servers = [await asyncio.start_server(negative.serve, "127.0.0.1", port) for negative in negatives]
+    try:
+        servers = [await asyncio.start_server(negative.serve, "127.0.0.1", port) for negative in negatives]
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1:{port}: {error}", file=sys.stderr)
+        return 1
     stop = told_to_stop()
     addresses = [f"127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers]
     print(f"LISTENING {','.join(addresses)}", flush=True)

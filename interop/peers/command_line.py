@@ -108,6 +108,8 @@ def run_client(grpc: Any, argv: list[str] | None = None) -> int:
     for name in chosen:
         if name not in names:
             parser.error(f"no check of {options.suite} is named {name!r}; there are {', '.join(names)}")
+    if options.suite == "negative" and len(options.addr.split(",")) != len(chosen):
+        parser.error(f"{len(chosen)} checks of {options.suite} need an address each, with commas in --addr")
     return asyncio.run(_report(suite(grpc, options.addr, chosen)))
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,32 @@ def test_with_a_good_server_the_cases_of_resets_fail(peer: str) -> None:
 
 def test_the_negative_servers_are_those_of_the_cases() -> None:
     assert list(negative_server.ANSWERS) == list(NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            ["interop.negative_server", "--case", "ping,no_such_case"],
+            "no case is named 'no_such_case'; there are goaway,",
+        ),
+        (["interop.negative_server", "--case", "ping,goaway", "--port", "9"], "one port is for one case"),
+        (["interop.negative_server", "--case", "ping", "--port", "PORT"], "cannot listen on 127.0.0.1:"),
+        (["interop.peers.plait.client", "--addr", "127.0.0.1:9", "--suite", "negative"], "8 checks of negative need"),
+        (
+            ["interop.peers.plait.client", "--addr", "127.0.0.1:9", "--suite", "official", "--check", "ping"],
+            "no check of official is named 'ping'; there are empty_unary,",
+        ),
+    ],
+)
+def test_a_command_line_that_is_not_valid(arguments: list[str], reason: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run([sys.executable, "-m", *(port if word == "PORT" else word for word in arguments)], timeout_s=60)
+    assert (done.problem, done.stdout) == (None, "")
+    assert done.exit_status != 0
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # The messages.
