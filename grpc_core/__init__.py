@@ -14,6 +14,7 @@ Where is ...?
 | methods and handlers                            | `methods`                               |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
 | TLS and call credentials                        | `credentials`                           |
+| message compression                             | `compression`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import (
     AuthMetadataContext,
@@ -86,6 +88,7 @@ __all__ = [
     "Channel",
     "ChannelConnectivity",
     "ChannelCredentials",
+    "Compression",
     "Future",
     "FutureCancelledError",
     "FutureTimeoutError",

@@ -14,6 +14,9 @@ import pytest
 
 import grpc_core
 from tests.grpc_core.sync_support import PAIRS, PATIENCE_S, SERVICE, Gate, Peers, handlers, joined, modules_of, status
+from tests.support.tls import TlsFiles, tls_files
+
+__all__ = ["tls_files"]  # a fixture is used by its name
 
 LIMITED = "RESOURCE_EXHAUSTED", "Concurrent RPC limit exceeded!"
 
@@ -285,3 +288,26 @@ def test_a_handler_may_call_its_own_server() -> None:
         channels.append(peers.channel)
         assert peers.method("uu_outer")(b"x") == b"xx"
         assert list(peers.method("us_all", "unary_stream")(b"y")) == [b"y", b"y"]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_tls_and_call_credentials(pair: str, tls_files: TlsFiles) -> None:
+    server_module, client_module = modules_of(pair)
+    key, certificate = tls_files.key.read_bytes(), tls_files.cert.read_bytes()
+
+    def uu_about(request: bytes, context: Any) -> bytes:
+        token = dict(context.invocation_metadata()).get("authorization")
+        return repr((token, context.auth_context()["transport_security_type"])).encode()
+
+    with ThreadPoolExecutor(2) as pool:
+        server = server_module.server(pool)
+        server.add_generic_rpc_handlers((handlers(server_module, {"uu_about": uu_about}),))
+        port = server.add_secure_port("localhost:0", server_module.ssl_server_credentials([(key, certificate)]))
+        server.start()
+        trusting = client_module.ssl_channel_credentials(certificate)
+        with client_module.secure_channel(f"localhost:{port}", trusting) as channel:
+            method = channel.unary_unary(f"/{SERVICE}/uu_about")
+            token = client_module.access_token_call_credentials("abc")
+            assert method(b"", timeout=PATIENCE_S, credentials=token) == b"('Bearer abc', [b'ssl'])"
+            assert method(b"", timeout=PATIENCE_S) == b"(None, [b'ssl'])"
+        server.stop(None)
