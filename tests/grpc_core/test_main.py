@@ -251,6 +251,10 @@ def server_of_boxes() -> Any:
 
     class Boxes:
         async def Open(self, request: Any, context: Any) -> Any:
+            if request.more:
+                response = box_class()
+                response.inside.Pack(box_class(more=[{"type_url": "x/zoo.left.Side", "value": b"\n\x03\n\x01o"}]))
+                return response
             if not request.HasField("inside"):
                 return box_class(more=[{"type_url": "x/no.Such", "value": b""}])
             if request.inside.Is(Animal.DESCRIPTOR):
@@ -269,6 +273,13 @@ def test_a_message_of_any_type_is_looked_up(call: Capture) -> None:
     exit_code, text, error = outcome(server_of_boxes, call, "box.Boxes/Open", "-d", json.dumps({"inside": inner}))
     assert (exit_code, error) == (0, "")
     assert json.loads(text) == {"inside": inner}
+
+
+def test_a_type_that_only_the_response_names_is_looked_up(call: Capture) -> None:
+    exit_code, text, error = outcome(server_of_boxes, call, "box.Boxes/Open", "-d", '{"more": [{}]}')
+    assert (exit_code, error) == (0, "")
+    side = {"@type": "x/zoo.left.Side", "open": {"name": "o"}}
+    assert json.loads(text) == {"inside": {"@type": "type.googleapis.com/box.Box", "more": [side]}}
 
 
 def test_a_message_of_a_type_that_nobody_knows(call: Capture) -> None:
