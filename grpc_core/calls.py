@@ -154,7 +154,7 @@ class ClientCall:
         self._session = session
         self._connection = connection = session.connection
         self._limits = limits
-        self._observer = observer
+        self._observer: Observer = observer
         self._half_closed = False
         self.stream_id = stream_id
         self.inbox = Inbox(connection, stream_id, limits.receive_bytes_max)
@@ -269,7 +269,20 @@ class ClientCall:
         self._session.calls.pop(self.stream_id, None)
         if self.initial_metadata is None:
             self.initial_metadata = ()
-        self._observer.finished()
+        observer, self._observer = self._observer, _NOBODY  # a call that is over and dropped needs no garbage collector
+        observer.finished()
+
+
+class _Nobody:
+    """Who is told when nobody cares any more."""
+
+    def headers_received(self) -> None:
+        """Nothing."""
+
+    message_received = writable = finished = headers_received
+
+
+_NOBODY = _Nobody()
 
 
 class ServerCall:

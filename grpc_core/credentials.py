@@ -9,13 +9,17 @@ Nothing here needs the `ssl` module before a context is made.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
+
+_log = logging.getLogger("grpc_core.credentials")
 
 MetadataPairs = Sequence[tuple[str, str | bytes]]
 
@@ -108,6 +112,8 @@ def ssl_channel_credentials(
     """
     if (private_key is None) != (certificate_chain is None):
         raise ValueError("private_key and certificate_chain belong together: one is missing")
+    if private_key is not None and not isinstance(root_certificates, (bytes, NoneType)):
+        raise ValueError("a ready SSLContext holds its own private key and certificate chain")
 
     def make_context() -> ssl.SSLContext:
         import ssl
@@ -195,15 +201,21 @@ def dynamic_ssl_server_credentials(
     certificate_configuration_fetcher: Callable[[], ServerCertificateConfiguration | None],
     require_client_authentication: bool = False,
 ) -> ServerCredentials:
-    """TLS whose certificates are asked for anew at each handshake; None from the fetcher keeps the last ones."""
+    """TLS whose certificates are asked for anew at each handshake.
+
+    The last ones are kept when the fetcher gives None, and when it raises or gives what cannot be used: that is logged.
+    """
     current = _server_context(initial_certificate_configuration, require_client_authentication)
     gate = _server_context(initial_certificate_configuration, require_client_authentication)
 
     def choose(connection: Any, server_name: str | None, context: ssl.SSLContext) -> None:
         nonlocal current
-        configuration = certificate_configuration_fetcher()
-        if configuration is not None:
-            current = _server_context(configuration, require_client_authentication)
+        try:
+            configuration = certificate_configuration_fetcher()
+            if configuration is not None:
+                current = _server_context(configuration, require_client_authentication)
+        except Exception:
+            _log.exception("no new certificates for this handshake; the last ones stay")
         connection.context = current
 
     gate.sni_callback = choose

@@ -75,6 +75,8 @@ class ServerSession:
         self.calls: dict[int, ServerCall] = {}
         self._accept = accept
         self._limits = limits
+        self.unread: set[int] = set()
+        """Streams that are answered, whose client still sends, and whose answer waits for a window."""
         self.is_refusing = False
         """Set when the server stops: calls that come now are told so."""
 
@@ -154,9 +156,17 @@ class ServerSession:
     def _ask_to_stop(self, stream_id: int) -> None:
         """RFC 9113 §8.1: after a complete response, RST_STREAM with NO_ERROR asks the client to stop sending.
 
-        It must not overtake a status that still waits behind DATA; then the client's half is left to end by itself.
+        It must not overtake a status that still waits behind DATA: then `stop_unread` says it later.
         """
-        if not self.connection.queued_bytes(stream_id):
+        if self.connection.queued_bytes(stream_id):
+            self.unread.add(stream_id)
+        else:
+            self.connection.reset_stream(stream_id, ErrorCode.NO_ERROR)
+
+    def stop_unread(self) -> None:
+        """Queued DATA has been sent: ask those clients to stop whose answer has left with it."""
+        for stream_id in [stream_id for stream_id in self.unread if not self.connection.queued_bytes(stream_id)]:
+            self.unread.discard(stream_id)
             self.connection.reset_stream(stream_id, ErrorCode.NO_ERROR)
 
 

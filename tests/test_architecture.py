@@ -160,6 +160,8 @@ def _loads_protobuf(path: str, use: Use) -> bool:
 def _loads_asyncio(path: str, use: Use) -> bool:
     if path == "grpc_core/__init__.py" and use.where is not Where.MODULE:
         return use.is_of("asyncio")  # It knows `aio` and `sync` by name, and imports them when it is asked for them.
+    if path == "grpc_core/credentials.py" and use.where is not Where.MODULE:
+        return use.is_of("asyncio")  # TLS contexts are made when they are asked for, as http2.aio.tls says.
     return any(use.is_of(module) for module in ("asyncio", "grpc_core.aio", "grpc_core.sync", "http2.aio"))
 
 

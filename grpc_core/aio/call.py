@@ -45,6 +45,7 @@ class Call(Generic[Request, Response]):
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._fields: Fields = encode_metadata(settings.metadata)
+        self._credential_fields: Fields = ()
         self._attempt: ClientCall | None = None
         self._protocol: ClientProtocol | None = None
         self._code: StatusCode | None = None
@@ -170,26 +171,25 @@ class Call(Generic[Request, Response]):
 
     async def _start_when_ready(self) -> None:
         link = self.method.channel.link
+        credentials = self._settings.credentials
         try:
+            if credentials is not None and self._settings.attempts == 0:
+                self._credential_fields = await credential_fields(credentials, self.method)
             protocol = await link.wait_ready(self._settings.wait_for_ready)
             while not protocol.session.accepts_calls:  # it went away before it was our turn
                 protocol = await link.wait_ready(self._settings.wait_for_ready)
+        except CredentialsFailed as failure:
+            self._finish(failure.code, str(failure))
         except ConnectFailed as error:
             self._finish(StatusCode.UNAVAILABLE, str(error))
-            return
-        if self._settings.credentials is not None and self._settings.attempts == 0:
-            try:
-                self._fields += await credential_fields(self._settings.credentials, self.method)
-            except CredentialsFailed as failure:
-                self._finish(failure.code, str(failure))
-                return
-            if not protocol.session.accepts_calls:
-                return await self._start_when_ready()
-        if self._code is None:
-            self._start_on(protocol)
+        except Exception as error:  # whatever it is, a call ends with a status and never just hangs
+            self._finish(StatusCode.INTERNAL, f"the call could not be started: {error!r}")
+        else:
+            if self._code is None:
+                self._start_on(protocol)
 
     def _start_on(self, protocol: ClientProtocol) -> None:
-        fields = self._fields
+        fields = self._fields + self._credential_fields
         if self._deadline is not None:
             fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
         coding = self._settings.coding
@@ -246,7 +246,7 @@ class Call(Generic[Request, Response]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._starting is not None and code in (StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED):
+        if self._starting is not None and self._starting is not asyncio.current_task(self._loop):
             self._starting.cancel()
         self.method.channel.call_over(self)
         self._wake()

@@ -40,6 +40,13 @@ class ServerProtocol(ConnectionProtocol):
         self.session.handle(events)
         self.schedule_flush()
 
+    def flush(self) -> None:
+        super().flush()
+        if self.session.unread:
+            self.session.stop_unread()
+            if self.connection.has_output:
+                self.schedule_flush()
+
     @property
     def peer(self) -> str:
         """The client's address in grpcio's spelling."""

@@ -32,6 +32,7 @@ _log = logging.getLogger("grpc_core.aio.server")
 METHOD_NOT_FOUND = "Method not found!"
 CONCURRENCY_EXCEEDED = "Concurrent RPC limit exceeded!"
 _LISTEN_BACKLOG = 1024
+_HANDSHAKE_S = 10.0  # as for the HTTP/2 preface: half a handshake must not hold a socket
 
 
 class Server:
@@ -118,7 +119,14 @@ class Server:
         loop = asyncio.get_running_loop()
         for bound in self._sockets:
             create = loop.create_unix_server if bound.family == socket.AF_UNIX else loop.create_server
-            listener = await create(self._connected, sock=bound, backlog=_LISTEN_BACKLOG, ssl=self._tls[bound])
+            tls = self._tls[bound]
+            listener = await create(
+                self._connected,
+                sock=bound,
+                backlog=_LISTEN_BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=_HANDSHAKE_S if tls is not None else None,
+            )
             self._listeners.append(listener)
 
     async def stop(self, grace: float | None) -> None:

@@ -483,3 +483,21 @@ def test_a_message_that_cannot_be_read_ends_a_stream() -> None:
         assert await channel.stream_unary("/test.Streams/Total")([b"still here"]) == b"10"
 
     play(OURS, scene)
+
+
+def test_calls_that_end_before_there_is_a_connection_leave_nothing_behind() -> None:
+    def broken() -> Iterator[bytes]:
+        raise ValueError("no first message")
+        yield b""
+
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1") as channel:
+            for _ in range(20):
+                call = channel.stream_unary("/s/M")(broken(), wait_for_ready=True)
+                assert await call.code() is grpc_core.StatusCode.UNKNOWN
+            await asyncio.sleep(0)
+            assert all(future.done() for future, _ in channel.link._waiting)
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            assert len(running) <= 1, "but for the one that connects"
+
+    run(main())

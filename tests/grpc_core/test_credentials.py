@@ -286,3 +286,26 @@ def test_call_credentials_never_go_over_plaintext() -> None:
 
 def test_a_connection_without_tls_says_so() -> None:
     assert Security(None).identity_key is None
+
+
+def test_certificates_that_cannot_be_fetched_leave_the_last_ones(
+    tls_files: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, certificate = pem(tls_files)
+
+    def fetch() -> Any:
+        raise RuntimeError("the vault is closed")
+
+    async def main() -> None:
+        first = grpc_core.ssl_server_certificate_configuration([(key, certificate)])
+        async with served(grpc_core, grpc_core.dynamic_ssl_server_credentials(first, fetch)) as port:
+            assert await ask(grpc_core, port, grpc_core.ssl_channel_credentials(certificate)) == (None, [], [])
+
+    asyncio.run(main())
+    assert "the vault is closed" in caplog.text
+
+
+def test_a_ready_context_takes_no_key(tls_files: TlsFiles) -> None:
+    key, certificate = pem(tls_files)
+    with pytest.raises(ValueError, match="holds its own"):
+        grpc_core.ssl_channel_credentials(ssl.create_default_context(), key, certificate)

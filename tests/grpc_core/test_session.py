@@ -314,3 +314,22 @@ def test_what_else_is_malformed_stays_so(field: tuple[bytes, bytes]) -> None:
     fields = request(path=field[1]) if field[0] == b":path" else (*REQUEST, field)
     peer.sends(peer.headers(1, fields))
     peer.expects("RFC 9113 §8.1.1", headers(1, end_stream=True), rst_stream(1, ErrorCode.PROTOCOL_ERROR))
+
+
+def test_a_client_that_still_sends_is_asked_to_stop_when_the_answer_has_left() -> None:
+    """RFC 9113 §8.1: not before the whole answer, which waits for the client's window here, and not never."""
+    sessions = Sessions()
+    call, served, _ = sessions.open()
+    served.send_message(b"x" * 100_000)
+    served.finish(StatusCode.OK)
+    sessions.exchange()
+    assert call.code is None, "the status waits behind the message"
+    assert sessions.server_session.unread == {1}
+    while call.code is None:
+        call.inbox.take()
+        sessions.exchange()
+    sessions.server_session.stop_unread()
+    sessions.exchange()
+    assert call.code is StatusCode.OK
+    assert not sessions.server_session.unread
+    assert 1 not in sessions.server.streams.by_id, "its slot is free"
