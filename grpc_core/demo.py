@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -49,7 +50,7 @@ class Greeter:
     async def SayHello(self, request: Any, context: aio.ServicerContext) -> Any:
         if not request.name:
             await context.abort(StatusCode.INVALID_ARGUMENT, "say who you are")
-        context.set_trailing_metadata((("x-greeted", request.name),))
+        context.set_trailing_metadata((("x-greeted", quote(request.name)),))
         return HelloReply(message=f"Hello {request.name}")
 
 
