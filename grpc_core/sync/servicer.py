@@ -38,6 +38,7 @@ _log = logging.getLogger("grpc_core.sync")
 
 DESERIALIZING_FAILED: Final = "Exception deserializing request!"
 SERIALIZING_FAILED: Final = "Failed to serialize response!"
+CANCELLED: Final = "Cancelled on the server side"
 STOPPED: Final = "Server is shutting down"
 
 
@@ -75,7 +76,12 @@ class ServicerContext(interfaces.ServicerContext):
 
     def cancel(self) -> None:
         """End the call with CANCELLED."""
-        self._io.post(self._engine.finish, StatusCode.CANCELLED, "Cancelled on the server side")
+        self._io.post(self._cancel)
+
+    def _cancel(self) -> None:
+        self._engine.finish(StatusCode.CANCELLED, CANCELLED)
+        self._engine.run_callbacks()
+        self._engine.wake()
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Call `callback()` when the call is over. False, and it is not called, when the call is over already."""

@@ -232,26 +232,50 @@ def test_interceptors_stand_before_handlers_in_their_order(pair: str) -> None:
 def test_a_context_is_told_of_the_end_and_can_cancel(pair: str) -> None:
     over = Gate()
     late: list[Any] = []
+    cancelled: list[bool] = []
 
     def uu_watched(request: bytes, context: Any) -> bytes:
         assert context.add_callback(over.open) is True
         late.append(context)
         return request
 
-    def uu_cancels(request: bytes, context: Any) -> bytes:
+    def cancels(context: Any) -> None:
         gone = Gate()
         context.add_callback(gone.open)
         context.cancel()
         gone.wait()
-        assert not context.is_active()
+        cancelled.append(context.is_active())
+
+    def uu_cancels(request: bytes, context: Any) -> bytes:
+        cancels(context)
         return request
 
-    with joined(pair, lambda grpc: {"uu_watched": uu_watched, "uu_cancels": uu_cancels}) as peers:
+    def ss_cancels(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        yield next(requests)
+        cancels(context)
+        yield from requests
+
+    behaviors: dict[str, Callable[..., Any]] = {
+        "uu_watched": uu_watched,
+        "uu_cancels": uu_cancels,
+        "ss_cancels": ss_cancels,
+    }
+    with joined(pair, lambda grpc: behaviors) as peers:
         assert peers.method("uu_watched")(b"x") == b"x"
         over.wait()
         assert late[0].is_active() is False
         assert late[0].add_callback(over.open) is False
         assert peers.method("uu_cancels").future(b"").code().name == "CANCELLED"
+        hold = Gate()
+
+        def requests() -> Iterator[bytes]:
+            yield b"first"
+            hold.wait()
+
+        call = peers.method("ss_cancels", "stream_stream")(requests())
+        assert peers.status_of(lambda: list(call))[0] == "CANCELLED"
+        hold.open()
+    assert cancelled == [False, False]
 
 
 def test_a_pool_that_was_shut_down_first() -> None:
@@ -311,3 +335,26 @@ def test_tls_and_call_credentials(pair: str, tls_files: TlsFiles) -> None:
             assert method(b"", timeout=PATIENCE_S, credentials=token) == b"('Bearer abc', [b'ssl'])"
             assert method(b"", timeout=PATIENCE_S) == b"(None, [b'ssl'])"
         server.stop(None)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_messages_are_compressed_by_channel_by_call_and_by_handler(pair: str) -> None:
+    server_module, client_module = modules_of(pair)
+    text = b"compressible " * 10_000
+
+    def us_thrice(request: bytes, context: Any) -> Iterator[bytes]:
+        context.set_compression(server_module.Compression.Deflate)
+        yield request
+        context.disable_next_message_compression()
+        yield request
+        yield request
+
+    behaviors: dict[str, Callable[..., Any]] = {"uu_echo": _echo, "us_thrice": us_thrice}
+    with joined(pair, lambda grpc: behaviors, compression=server_module.Compression.Gzip) as peers:
+        target = f"127.0.0.1:{peers.port}"
+        with client_module.insecure_channel(target, compression=client_module.Compression.Gzip) as channel:
+            echo = channel.unary_unary(f"/{SERVICE}/uu_echo")
+            assert echo(text) == text
+            assert echo(text, compression=client_module.Compression.Deflate) == text
+            assert echo.future(text, compression=client_module.Compression.NoCompression).result(PATIENCE_S) == text
+            assert list(channel.unary_stream(f"/{SERVICE}/us_thrice")(text)) == [text] * 3
