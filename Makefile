@@ -21,7 +21,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
 interop: $(VENV)/.test
-	$(BIN)/python -m interop matrix --case helloworld
+	$(BIN)/python -m interop matrix --case all
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info interop/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis
