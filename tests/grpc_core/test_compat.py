@@ -88,6 +88,7 @@ def handlers(grpc: Any) -> Any:
         return None
 
     async def forever(request: bytes, context: Any) -> bytes:
+        _entered[-1].set()
         await asyncio.Event().wait()
         return b""
 
@@ -120,6 +121,10 @@ def handlers(grpc: Any) -> Any:
 
 
 # -- the client --------------------------------------------------------------------------------------------------------
+
+
+_entered: list[asyncio.Event] = []
+"""The last one is set when the handler `forever` of the scenario that runs has begun."""
 
 
 class Client:
@@ -217,7 +222,7 @@ async def limits_of_the_client(client: Client) -> Outcome:
 @scenario
 async def cancelled_call(client: Client) -> Outcome:
     call = client.method("forever")(b"")
-    await call.wait_for_connection() if client.module is grpc_core else await asyncio.sleep(0.05)
+    await _entered[-1].wait()
     first, second = call.cancel(), call.cancel()
     return first, second, call.cancelled(), call.done(), await client.outcome(call)
 
@@ -230,7 +235,7 @@ async def cancelled_task(client: Client) -> Outcome:
         return await call
 
     task = asyncio.create_task(wait())
-    await asyncio.sleep(0.05)
+    await _entered[-1].wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -280,7 +285,7 @@ async def closed_channel(client: Client) -> Outcome:
 async def close_while_a_call_runs(client: Client) -> Outcome:
     channel = client.module.aio.insecure_channel(f"127.0.0.1:{client.port}")
     call = channel.unary_unary("/c.S/forever")(b"")
-    await asyncio.sleep(0.05)
+    await _entered[-1].wait()
     await channel.close()
     return call.cancelled(), (await call.code()).name
 
@@ -368,6 +373,7 @@ def outcomes_of(server: str, client: str) -> dict[str, Outcome]:
     async def main() -> None:
         async with asyncio.timeout(PATIENCE_S), running(MODULES[server], MODULES[client]) as used:
             for name, play in SCENARIOS.items():
+                _entered[:] = [asyncio.Event()]
                 outcomes[name] = await play(used)
 
     logging.disable(logging.CRITICAL)
