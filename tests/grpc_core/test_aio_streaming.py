@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,30 +17,13 @@ from grpc_core.aio.streaming import HALF_CLOSED, STYLES_MIXED
 from http2.errors import ErrorCode
 from http2.frames import END_STREAM, build_rst_stream
 from tests.grpc_core.support import Raw, facing, run
+from tests.support.modules import pair
+
+__all__ = ["pair"]
 
 PATIENCE_S = 30.0
 MIB = 1 << 20
 OURS = (grpc_core, grpc_core)
-
-
-def _grpcio() -> Any:
-    try:
-        import grpc
-    except ImportError:
-        if "grpcio" in os.environ.get("INTEROP_REQUIRE", "").split(","):
-            raise
-        pytest.skip("grpcio is not installed")
-    return grpc
-
-
-MODULES: dict[str, Callable[[], Any]] = {"plait": lambda: grpc_core, "grpcio": _grpcio}
-
-
-@pytest.fixture(params=["plait-plait", "plait-grpcio", "grpcio-plait"])
-def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    """(the server's module, the client's module): every pair in which we are one side."""
-    server, client = request.param.split("-")
-    return MODULES[server](), MODULES[client]()
 
 
 def _handlers(grpc: Any) -> Any:

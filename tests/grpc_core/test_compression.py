@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -20,22 +19,10 @@ from grpc_core.compression import CODINGS, DEFLATE, GZIP, Coding, Compression, a
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError, MessageReader
 from http2.explain import FrameLog
+from tests.support.modules import MODULES
 
 PATIENCE_S = 30.0
 TEXT = b"compress me, " * 1_000
-
-
-def _grpcio() -> Any:
-    try:
-        import grpc
-    except ImportError:
-        if "grpcio" in os.environ.get("INTEROP_REQUIRE", "").split(","):
-            raise
-        pytest.skip("grpcio is not installed")
-    return grpc
-
-
-MODULES: dict[str, Callable[[], Any]] = {"plait": lambda: grpc_core, "grpcio": _grpcio}
 
 
 # -- codings -----------------------------------------------------------------------------------------------------------

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,31 +15,12 @@ import grpc_core
 from grpc_core import aio, credentials
 from grpc_core.aio.security import Security
 from http2.aio import server_ssl_context
+from tests.support.modules import pair
 from tests.support.tls import TlsFiles, tls_files
 
-__all__ = ["tls_files"]
+__all__ = ["pair", "tls_files"]
 
 PATIENCE_S = 30.0
-
-
-def _grpcio() -> Any:
-    try:
-        import grpc
-    except ImportError:
-        if "grpcio" in os.environ.get("INTEROP_REQUIRE", "").split(","):
-            raise
-        pytest.skip("grpcio is not installed")
-    return grpc
-
-
-MODULES: dict[str, Callable[[], Any]] = {"plait": lambda: grpc_core, "grpcio": _grpcio}
-
-
-@pytest.fixture(params=["plait-plait", "plait-grpcio", "grpcio-plait"])
-def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    """(the server's module, the client's module): every pair in which we are one side."""
-    server, client = request.param.split("-")
-    return MODULES[server](), MODULES[client]()
 
 
 def _handler(grpc: Any) -> Any:
