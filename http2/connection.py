@@ -195,7 +195,7 @@ class Connection:
         ConnectionClosedError when no new stream can be opened.
         """
         if not self.is_client:
-            raise UsageError("a server cannot open streams: it announces SETTINGS_ENABLE_PUSH to nobody")
+            raise UsageError("a server cannot open streams: this implementation does not push (RFC 9113 §8.4)")
         if self.is_closed or self.is_draining:
             raise ConnectionClosedError(f"no new streams: {self.termination or 'the connection is going away'}")
         streams = self.streams
