@@ -349,7 +349,7 @@ NOT_IN_PLAIT: Final = dict.fromkeys(
         "server_compressed_unary",
         "server_compressed_streaming",
     ),
-    "compression is not in Plait yet",
+    "Plait does not tell yet whether a received message was compressed",
 )
 """Official cases that need what Plait does not have: case -> what that is."""
 
