@@ -230,9 +230,7 @@ def _judge_special(head: Head, special: dict[bytes, bytes], has_authority: bool)
     if host is not None and head.kind == REQUEST:
         if not has_authority:
             head.authority = host
-        elif _same_authority(host, head.authority, head.scheme):
-            pass
-        else:
+        elif not _same_authority(host, head.authority, head.scheme):
             # §8.3.1: "A server SHOULD treat a request as malformed if it contains a Host header field that identifies
             # an entity that differs from the entity in the ':authority' pseudo-header field."
             raise _malformed(f"host {_text(host)} differs from :authority {_text(head.authority)}", "§8.3.1")

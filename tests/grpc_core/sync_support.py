@@ -5,7 +5,6 @@ The pair grpcio-grpcio is among them: what the tests expect is what grpcio does,
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,25 +14,16 @@ from typing import Any, NamedTuple
 import pytest
 
 import grpc_core
+from tests.support.modules import grpcio
 
 PATIENCE_S = 30.0
 SERVICE = "test.Sync"
 PAIRS = ["plait-plait", "plait-grpcio", "grpcio-plait", "grpcio-grpcio"]
 
 
-def _grpcio() -> Any:
-    try:
-        import grpc
-    except ImportError:
-        if "grpcio" in os.environ.get("INTEROP_REQUIRE", "").replace(" ", "").split(","):
-            raise
-        pytest.skip("grpcio is not installed")
-    return grpc
-
-
 def modules_of(pair: str) -> tuple[Any, Any]:
     """(the server's module, the client's module); skips the test when grpcio is needed and not there."""
-    server, client = (grpc_core if name == "plait" else _grpcio() for name in pair.split("-"))
+    server, client = (grpc_core if name == "plait" else grpcio() for name in pair.split("-"))
     return server, client
 
 

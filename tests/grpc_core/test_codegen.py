@@ -360,7 +360,6 @@ def test_the_committed_example_is_a_package_that_imports_itself() -> None:
 
 
 def test_mypy_is_content_with_what_is_written_and_with_its_use(protoc: Protoc, tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is a tool of development, not needed to run")
     protoc(all_kinds=ALL_KINDS)
     use = tmp_path / "out/use.py"
     use.write_text(

@@ -76,7 +76,6 @@ def handshake(server_context: ssl.SSLContext, client_context: ssl.SSLContext, ho
 
 
 def test_a_certificate_by_cryptography(tmp_path: Path) -> None:
-    pytest.importorskip("cryptography")
     check_certificate(certificate.make(tmp_path))
 
 

@@ -16,6 +16,7 @@ import pytest
 from interop.peers import process
 from interop.peers.process import StartFailed, environment, run, serving
 from tests.interop.programs import GOOD_SERVER, python
+from tests.support.modules import grpcio
 
 
 def is_running(process_id: int) -> bool:
@@ -174,7 +175,7 @@ def test_a_server_can_be_started_in_any_thread() -> None:
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "end of standard input"])
 def test_a_python_peer_stops_when_told(peer: str, how: str) -> None:
     if peer == "grpcio":
-        pytest.importorskip("grpc")
+        grpcio()
     with subprocess.Popen(
         [sys.executable, "-m", f"interop.peers.{peer}.server"],
         stdin=subprocess.PIPE,
@@ -201,7 +202,7 @@ def test_a_python_peer_stops_when_told(peer: str, how: str) -> None:
 @pytest.mark.parametrize("peer", ["plait", "grpcio"])
 def test_a_port_in_use_is_told(peer: str) -> None:
     if peer == "grpcio":
-        pytest.importorskip("grpc")
+        grpcio()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run([sys.executable, "-m", f"interop.peers.{peer}.server", "--port", str(port)], timeout_s=30)
