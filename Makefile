@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench interop clean
+.PHONY: demo test check bench soak interop clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -19,6 +19,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.test
+	$(BIN)/python -m benchmarks.soak
 
 interop: $(VENV)/.test
 	$(BIN)/python -m interop matrix --case all
