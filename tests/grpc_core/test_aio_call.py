@@ -215,6 +215,7 @@ def test_metadata_both_ways_with_binary_and_duplicate_keys() -> None:
     run(main())
 
 
+@pytest.mark.wire("W040")
 def test_w040_initial_metadata_comes_before_the_response() -> None:
     go_on = asyncio.Event()
 
@@ -257,6 +258,7 @@ def test_metadata_that_cannot_be_sent_is_the_callers_error(metadata: Any) -> Non
     run(main())
 
 
+@pytest.mark.wire("W039")
 def test_w039_metadata_over_the_servers_limit_fails_the_call_alone() -> None:
     async def main() -> None:
         async with joined() as (_, channel):
@@ -273,6 +275,7 @@ def test_w039_metadata_over_the_servers_limit_fails_the_call_alone() -> None:
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W026")
 def test_w026_the_clients_deadline_ends_the_call_on_both_sides() -> None:
     async def main() -> None:
         tap = WireTap()
@@ -301,6 +304,7 @@ def test_w026_the_clients_deadline_ends_the_call_on_both_sides() -> None:
     run(main())
 
 
+@pytest.mark.wire("W026")
 def test_w026_a_server_that_knows_no_deadlines_is_told_with_a_reset() -> None:
     async def main() -> None:
         reset = Events()
@@ -318,6 +322,7 @@ def test_w026_a_server_that_knows_no_deadlines_is_told_with_a_reset() -> None:
     run(main())
 
 
+@pytest.mark.wire("W027")
 def test_w027_a_reset_after_the_deadline_is_the_deadline() -> None:
     """The event loop was busy while the deadline passed, and sees the server's RST_STREAM (CANCEL) first."""
 
@@ -399,6 +404,7 @@ def test_a_deadline_while_connecting() -> None:
 # -- cancellation ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W101")
 def test_w101_cancelling_a_call_cancels_its_handler() -> None:
     async def main() -> None:
         started, ended = Events(), Events()
@@ -620,6 +626,7 @@ class Refusing:
                 raw.sends(build_rst_stream(stream_id, ErrorCode.REFUSED_STREAM))
 
 
+@pytest.mark.wire("W165")
 @pytest.mark.parametrize("how", ["refused", "goaway"])
 def test_w165_an_unprocessed_request_is_made_again_once(how: str) -> None:
     async def main() -> None:

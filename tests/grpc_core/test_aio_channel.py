@@ -68,6 +68,7 @@ def test_a_method_may_be_named_in_octets_and_registered() -> None:
     run(main())
 
 
+@pytest.mark.wire("W003", "W012")
 def test_w003_w012_authority_and_user_agent_come_from_the_options() -> None:
     seen: list[Any] = []
 

@@ -75,6 +75,7 @@ def test_what_a_handler_can_ask() -> None:
     run(main())
 
 
+@pytest.mark.wire("W028")
 def test_w028_the_time_that_remains() -> None:
     async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
         remaining = context.time_remaining()

@@ -50,6 +50,7 @@ async def answer(raw: Raw, stream_id: int, payload: bytes = b"x") -> None:
 # -- failing -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W170")
 def test_w170_a_call_fails_fast_when_nobody_listens() -> None:
     async def main() -> None:
         async with aio.insecure_channel("127.0.0.1:1") as channel:
@@ -171,6 +172,7 @@ async def started(port: int, **arguments: Any) -> aio.Server:
     return server
 
 
+@pytest.mark.wire("W170")
 def test_w170_who_waits_for_ready_gets_a_server_that_appears_later() -> None:
     async def main() -> None:
         bound, port = free_port()
@@ -228,6 +230,7 @@ def test_a_channel_comes_back_after_its_server_was_restarted() -> None:
 # -- going away --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W152")
 def test_w152_after_goaway_old_calls_finish_and_new_ones_go_elsewhere() -> None:
     async def main() -> None:
         connections: list[Raw] = []
@@ -377,6 +380,7 @@ def contexts(files: TlsFiles, alpn: list[str]) -> tuple[ssl.SSLContext, ssl.SSLC
     return server, client
 
 
+@pytest.mark.wire("W130")
 @pytest.mark.parametrize("options", [None, (("grpc.default_authority", "localhost:443"),)])
 def test_w130_a_channel_over_tls(tls_files: TlsFiles, options: Any) -> None:
     """READY means that TLS is up too. The name that is verified is the authority's."""

@@ -494,6 +494,7 @@ def test_a_call_that_is_cancelled_before_its_handler_runs_leaves_nothing() -> No
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W027")
 def test_w027_the_servers_deadline_cancels_the_handler_and_answers() -> None:
     async def main() -> None:
         ended = Events()
@@ -514,6 +515,7 @@ def test_w027_the_servers_deadline_cancels_the_handler_and_answers() -> None:
     run(main())
 
 
+@pytest.mark.wire("W025")
 @pytest.mark.parametrize("has_content", [True, False])
 def test_w025_a_deadline_that_has_passed_never_runs_the_handler(has_content: bool) -> None:
     async def main() -> None:
@@ -650,6 +652,7 @@ def test_stop_without_grace_ends_calls_with_unavailable() -> None:
     run(main())
 
 
+@pytest.mark.wire("W155")
 def test_w155_stop_with_grace_lets_calls_finish_and_takes_no_new_ones() -> None:
     async def main() -> None:
         started = Events()
@@ -733,6 +736,7 @@ def test_wait_for_termination_says_whether_it_gave_up() -> None:
     run(main())
 
 
+@pytest.mark.wire("W153")
 def test_w153_a_server_that_stops_says_goaway() -> None:
     async def main() -> None:
         async with serving() as (server, port), await Raw.connect(port) as raw:

@@ -7,6 +7,7 @@ import pytest
 from grpc_core.backoff import Backoff
 
 
+@pytest.mark.wire("W172")
 @pytest.mark.parametrize(
     ("failures", "middle_s"), [(1, 1.0), (2, 1.6), (3, 2.56), (10, 1.6**9), (11, 1.6**10), (12, 120.0), (10_000, 120.0)]
 )

@@ -75,6 +75,7 @@ def test_streams_of_messages_are_the_same_machine() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W082")
 def test_w082_a_status_before_anything_else_is_trailers_only() -> None:
     peer = Peer.of_server(Config(check_path=False))
     session = ServerSession(peer.connection, lambda call: call.finish(StatusCode.NOT_FOUND, "no"), Limits())
@@ -95,6 +96,7 @@ def test_a_trailers_only_answer_is_all_trailing_metadata() -> None:
     assert log.seen == ["finished"]
 
 
+@pytest.mark.wire("W092")
 def test_w092_an_early_answer_asks_the_client_to_stop() -> None:
     pair = Sessions()
     call, served, log = pair.open()
@@ -176,6 +178,7 @@ def test_a_message_over_the_senders_limit_is_not_sent() -> None:
     assert served.inbox.take() == b"123", "and nothing has changed"
 
 
+@pytest.mark.wire("W057")
 def test_w057_a_request_over_the_limit_ends_the_call_at_its_prefix() -> None:
     pair = Sessions(server_limits=Limits(receive_bytes_max=10))
     call, served, _ = pair.open()
@@ -191,6 +194,7 @@ def test_w057_a_request_over_the_limit_ends_the_call_at_its_prefix() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W057")
 def test_w057_a_response_over_the_limit_ends_the_call_with_a_reset() -> None:
     pair = Sessions(client_limits=Limits(receive_bytes_max=10))
     call, served, _ = pair.open()
@@ -382,6 +386,7 @@ RESETS = {
 }
 
 
+@pytest.mark.wire("A8")
 @pytest.mark.parametrize("error_code", RESETS)
 def test_a8_the_status_of_a_call_that_was_reset(error_code: ErrorCode) -> None:
     pair = Sessions()
@@ -397,6 +402,7 @@ def test_a8_the_status_of_a_call_that_was_reset(error_code: ErrorCode) -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W101")
 def test_w101_cancelling_tells_the_server() -> None:
     pair = Sessions()
     call, served, log = pair.open()

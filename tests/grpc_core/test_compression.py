@@ -35,6 +35,7 @@ def test_what_is_compressed_is_read_again(coding: Coding, message: bytes) -> Non
     assert coding.decompress(coding.compress(message), len(message)) == message
 
 
+@pytest.mark.wire("W062")
 def test_w062_deflate_is_the_zlib_format_and_gzip_is_gzip() -> None:
     assert zlib.decompress(DEFLATE.compress(TEXT)) == TEXT
     assert gzip.decompress(GZIP.compress(TEXT)) == TEXT
@@ -44,6 +45,7 @@ def test_w062_deflate_is_the_zlib_format_and_gzip_is_gzip() -> None:
     assert caught.value.code is StatusCode.INTERNAL
 
 
+@pytest.mark.wire("W066")
 @pytest.mark.parametrize("coding", CODINGS.values(), ids=lambda coding: coding.name.decode())
 def test_w066_what_cannot_be_decompressed_is_internal(coding: Coding) -> None:
     good = coding.compress(TEXT)
@@ -53,6 +55,7 @@ def test_w066_what_cannot_be_decompressed_is_internal(coding: Coding) -> None:
         assert caught.value.code is StatusCode.INTERNAL, bad[:20]
 
 
+@pytest.mark.wire("W057")
 @pytest.mark.parametrize("coding", CODINGS.values(), ids=lambda coding: coding.name.decode())
 def test_w057_a_bomb_costs_the_limit_and_not_its_size(coding: Coding) -> None:
     bomb = coding.compress(bytes(64 << 20))
@@ -68,6 +71,7 @@ def test_w057_a_bomb_costs_the_limit_and_not_its_size(coding: Coding) -> None:
     assert peak < 3 * limit, f"{peak} octets for a limit of {limit}"
 
 
+@pytest.mark.wire("W063")
 def test_w063_the_flag_without_a_coding_is_internal() -> None:
     with pytest.raises(MessageError) as caught:
         MessageReader().feed(b"\1\0\0\0\1x")
@@ -85,6 +89,7 @@ def test_what_callers_ask_for() -> None:
     assert accepted(b"identity,deflate , gzip") == {b"identity", b"deflate", b"gzip"}
 
 
+@pytest.mark.wire("W070")
 def test_w070_what_does_not_shrink_is_sent_as_it_is() -> None:
     assert encoded(b"ab", GZIP) == (b"ab", False)
     compressed, flag = encoded(TEXT, GZIP)
@@ -134,6 +139,7 @@ def test_requests_and_responses_are_compressed_and_read(names: str, compression:
     asyncio.run(main())
 
 
+@pytest.mark.wire("W068", "W069")
 def test_w068_w069_what_is_on_the_wire() -> None:
     """Compressed only where it was asked for, and where the client reads it; the default is no compression."""
     lines: list[str] = []

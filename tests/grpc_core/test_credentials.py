@@ -89,6 +89,7 @@ def test_a_handshake_that_fails_leaves_nothing_behind(tls_files: TlsFiles) -> No
     asyncio.run(main())
 
 
+@pytest.mark.wire("W202")
 def test_w202_the_name_that_is_verified_can_be_another(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     server, client = pair
     key, certificate = pem(tls_files)
@@ -106,6 +107,7 @@ def test_w202_the_name_that_is_verified_can_be_another(pair: tuple[Any, Any], tl
     asyncio.run(main())
 
 
+@pytest.mark.wire("W203", "W204")
 def test_w203_w204_mutual_tls(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     server, client = pair
     key, certificate = pem(tls_files)
@@ -124,6 +126,7 @@ def test_w203_w204_mutual_tls(pair: tuple[Any, Any], tls_files: TlsFiles) -> Non
     asyncio.run(main())
 
 
+@pytest.mark.wire("W201")
 def test_w201_call_credentials_of_channel_and_call(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     server, client = pair
     key, certificate = pem(tls_files)
@@ -196,6 +199,7 @@ def test_ready_contexts_of_the_ssl_module(tls_files: TlsFiles) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.wire("W204")
 def test_w204_the_auth_context(tls_files: TlsFiles) -> None:
     key, certificate = pem(tls_files)
     seen: list[dict[str, Any]] = []

@@ -13,6 +13,7 @@ from grpc_core.deadline import TIMEOUT_S_MAX, decode_timeout, encode_timeout
 UNIT_S = {b"n": 1e-9, b"u": 1e-6, b"m": 1e-3, b"S": 1.0, b"M": 60.0, b"H": 3600.0}
 
 
+@pytest.mark.wire("W022")
 @pytest.mark.parametrize(
     ("timeout_s", "value"),
     [
@@ -41,6 +42,7 @@ def test_w022_the_finest_unit_that_fits_rounded_up(timeout_s: float, value: byte
     assert encode_timeout(timeout_s) == value
 
 
+@pytest.mark.wire("W022")
 @pytest.mark.parametrize("timeout_s", [0, 0.0, -0.0, -1e-9, -5, -math.inf])
 def test_w022_a_deadline_in_the_past_is_zero(timeout_s: float) -> None:
     assert encode_timeout(timeout_s) == b"0n"
@@ -52,6 +54,7 @@ def test_not_a_number_is_a_local_error() -> None:
         encode_timeout(math.nan)
 
 
+@pytest.mark.wire("W022")
 @given(st.floats(min_value=0, exclude_min=True, max_value=TIMEOUT_S_MAX))
 @example(math.nextafter(0.02854047, 1))  # Times 1e9, it rounds down to 28540470.
 @example(math.nextafter(0.099999999, 1))
@@ -71,6 +74,7 @@ def test_w022_a_server_never_gives_up_first_and_at_most_a_unit_later(timeout_s: 
     assert finer is None or timeout_s / finer > 99_999_998, "a finer unit would have held it"
 
 
+@pytest.mark.wire("W020")
 @pytest.mark.parametrize(
     ("value", "timeout_s"),
     [
@@ -89,11 +93,13 @@ def test_w020_digits_and_a_unit(value: bytes, timeout_s: float) -> None:
     assert decode_timeout(value) == timeout_s
 
 
+@pytest.mark.wire("W024")
 @pytest.mark.parametrize("value", [b"99999999H", b"99999999M", b"876000H"])
 def test_w024_the_largest_are_clamped(value: bytes) -> None:
     assert decode_timeout(value) == TIMEOUT_S_MAX
 
 
+@pytest.mark.wire("W023")
 @pytest.mark.parametrize(
     "value",
     [

@@ -48,6 +48,7 @@ def test_a_request_that_is_in_order() -> None:
     assert info.metadata == (("user-agent", "me/1"), ("x-a", "1"), ("k-bin", b"\0\1"))
 
 
+@pytest.mark.wire("W021")
 def test_w021_without_grpc_timeout_there_is_no_deadline() -> None:
     assert request_of().timeout_s is None
 
@@ -69,6 +70,7 @@ CONTENT_TYPES = {
 }
 
 
+@pytest.mark.wire("W005", "W006")
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_w005_w006_the_content_type_says_whether_it_is_grpc(content_type: bytes) -> None:
     accepted = CONTENT_TYPES[content_type]
@@ -81,10 +83,12 @@ def test_w005_w006_the_content_type_says_whether_it_is_grpc(content_type: bytes)
         assert refused(info) == (415, StatusCode.UNKNOWN, text)
 
 
+@pytest.mark.wire("W006")
 def test_w006_a_request_without_content_type_is_refused() -> None:
     assert refused(request_of(content_type=None))[:2] == (415, StatusCode.UNKNOWN)
 
 
+@pytest.mark.wire("W007")
 @pytest.mark.parametrize("name", [b"GET", b"PUT", b"post", b"OPTIONS"])
 def test_w007_only_post(name: bytes) -> None:
     info = request_of(method=name)
@@ -108,6 +112,7 @@ PATHS = {
 }
 
 
+@pytest.mark.wire("W016")
 @pytest.mark.parametrize("path", PATHS)
 def test_w016_a_path_is_slash_service_slash_method(path: bytes) -> None:
     info = request_of(path=path)
@@ -118,10 +123,12 @@ def test_w016_a_path_is_slash_service_slash_method(path: bytes) -> None:
         assert refused(info) == (200, StatusCode.UNIMPLEMENTED, f"malformed method name: {path!r}")
 
 
+@pytest.mark.wire("W004")
 def test_w004_a_missing_te_is_tolerated() -> None:
     assert request_of(te=None).refusal is None
 
 
+@pytest.mark.wire("W023")
 @pytest.mark.parametrize("value", [b"1", b"S", b"5", b"-5S", b"+5S", b"1x", b"1.5S", b"123456789S", b"5 S", b"-", b""])
 def test_w023_a_malformed_timeout_is_refused(value: bytes) -> None:
     status, code, details = refused(request_of(grpc_timeout=value))
@@ -130,11 +137,13 @@ def test_w023_a_malformed_timeout_is_refused(value: bytes) -> None:
     assert repr(value) in details
 
 
+@pytest.mark.wire("W024", "W025")
 def test_w024_w025_the_longest_and_the_shortest_timeout() -> None:
     assert request_of(grpc_timeout=b"99999999H").refusal is None
     assert request_of(grpc_timeout=b"0n").timeout_s == 0
 
 
+@pytest.mark.wire("W064")
 @pytest.mark.parametrize("coding", [b"snappy", b"IDENTITY", b"GZIP", b""])
 def test_w064_a_coding_that_we_cannot_read_is_refused_with_those_that_we_can(coding: bytes) -> None:
     info = request_of(grpc_encoding=coding)
@@ -143,16 +152,19 @@ def test_w064_a_coding_that_we_cannot_read_is_refused_with_those_that_we_can(cod
     assert dict(info.refusal.head().fields)[b"grpc-accept-encoding"] == ACCEPT_ENCODING == b"identity, deflate, gzip"
 
 
+@pytest.mark.wire("W060")
 def test_w060_identity_is_the_coding_of_messages_as_they_are() -> None:
     assert request_of(grpc_encoding=b"identity").refusal is None
 
 
+@pytest.mark.wire("W034")
 def test_w034_metadata_that_is_not_base64_is_refused() -> None:
     status, code, details = refused(request_of((b"k-bin", b"!!!!")))
     assert (status, code) == (200, StatusCode.INTERNAL)
     assert 'key "k-bin" is not base64' in details
 
 
+@pytest.mark.wire("W033")
 def test_w033_binary_values_are_split_at_commas() -> None:
     assert request_of((b"k-bin", b"AA,AQ==")).metadata == (("k-bin", b"\0"), ("k-bin", b"\1"))
 
@@ -187,6 +199,7 @@ def test_trailers_carry_the_status() -> None:
     assert (info.error, info.status, info.metadata) == (None, (StatusCode.NOT_FOUND, "no ☺"), (("x-t", "v"),))
 
 
+@pytest.mark.wire("W085")
 @pytest.mark.parametrize(
     ("value", "code"),
     [
@@ -201,6 +214,7 @@ def test_w085_an_unknown_number_keeps_the_message(value: bytes, code: StatusCode
     assert response_of((b"grpc-status", value), (b"grpc-message", b"said")).status == (code, "said")
 
 
+@pytest.mark.wire("W085")
 @pytest.mark.parametrize("value", [b"", b"-", b"-1", b"OK", b"1.0", b"0x1"])
 def test_w085_a_status_that_is_no_number_is_unknown_and_quoted(value: bytes) -> None:
     code, details = response_of((b"grpc-status", value), (b"grpc-message", b"said")).status
@@ -208,6 +222,7 @@ def test_w085_a_status_that_is_no_number_is_unknown_and_quoted(value: bytes) -> 
     assert details == f"Error parsing returned status: grpc-status is {value!r}, not a decimal number"
 
 
+@pytest.mark.wire("W087")
 def test_w087_trailers_without_a_status_are_unknown() -> None:
     assert response_of((b"x-t", b"v")).status == (StatusCode.UNKNOWN, "the response ended without grpc-status")
 
@@ -229,6 +244,7 @@ HTTP_STATUSES = {  # http-grpc-status-mapping.md
 }
 
 
+@pytest.mark.wire("A7")
 @pytest.mark.parametrize("http_status", HTTP_STATUSES)
 def test_a7_a_response_without_grpc_status_has_the_status_of_http(http_status: int) -> None:
     info = response_of((b":status", b"%d" % http_status), (b"content-type", b"text/html"))
@@ -236,12 +252,14 @@ def test_a7_a_response_without_grpc_status_has_the_status_of_http(http_status: i
     assert info.error == info.status == (HTTP_STATUSES[http_status], details)
 
 
+@pytest.mark.wire("W087")
 @pytest.mark.parametrize("http_status", [h for h in HTTP_STATUSES if h != 200])
 def test_w087_the_content_type_of_grpc_does_not_make_an_http_error_a_grpc_response(http_status: int) -> None:
     info = response_of((b":status", b"%d" % http_status), (b"content-type", b"application/grpc"))
     assert info.status[0] is HTTP_STATUSES[http_status]
 
 
+@pytest.mark.wire("W088")
 def test_w088_grpc_status_wins_over_the_http_status() -> None:
     info = response_of((b":status", b"503"), (b"grpc-status", b"7"), (b"grpc-message", b"no"))
     assert info.status == (StatusCode.PERMISSION_DENIED, "no")
@@ -249,6 +267,7 @@ def test_w088_grpc_status_wins_over_the_http_status() -> None:
     assert info.status == (StatusCode.INVALID_ARGUMENT, "")
 
 
+@pytest.mark.wire("W065")
 def test_w065_a_coding_that_we_cannot_read_is_an_error_of_the_response() -> None:
     info = response_of(*RESPONSE, (b"grpc-encoding", b"snappy"))
     assert info.error == (StatusCode.INTERNAL, "grpc-encoding b'snappy' is not supported")
@@ -274,6 +293,7 @@ def test_a_response_head_is_read_once() -> None:
 # -- what we send ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W001", "W008")
 def test_w001_w008_the_request_head_in_its_order() -> None:
     head = request_head("/p.S/M", "host:1", "http", "me/1")
     assert head.fields == (
@@ -289,6 +309,7 @@ def test_w001_w008_the_request_head_in_its_order() -> None:
     assert request_info(head).refusal is None, "what we send we accept"
 
 
+@pytest.mark.wire("W012")
 def test_w012_the_user_agent_says_language_variant_and_version() -> None:
     assert USER_AGENT.startswith(f"grpc-python-plait/{VERSION} (")
 
@@ -315,6 +336,7 @@ def test_cookies_can_be_sent_as_metadata_each_in_its_field() -> None:
     assert head.path == b"/p.S/M"
 
 
+@pytest.mark.wire("W081", "W082")
 def test_w081_w082_the_heads_that_carry_a_status() -> None:
     for code in StatusCode:
         number = b"%d" % code.value[0]

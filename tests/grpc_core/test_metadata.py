@@ -40,6 +40,7 @@ PAIRS = (("a", "1"), ("b-bin", b"\x00\xff"), ("a", "2"))
 FIELDS = ((b"a", b"1"), (b"b-bin", b"AP8"), (b"a", b"2"))
 
 
+@pytest.mark.wire("W033")
 def test_w033_pairs_keep_their_order_and_are_never_joined() -> None:
     assert encode_metadata(PAIRS) == FIELDS
     assert decode_metadata(FIELDS) == PAIRS
@@ -57,11 +58,13 @@ def test_metadata_objects_of_either_make(make: Callable[..., Any]) -> None:
     assert encode_metadata(make(*PAIRS)) == ((b"a", b"1"), (b"a", b"2"), (b"b-bin", b"AP8"))
 
 
+@pytest.mark.wire("W030")
 @pytest.mark.parametrize("key", ["k", "0", "a-b_c.d", "-", "x-bin.", "bin", "grpc"])
 def test_w030_legal_keys(key: str) -> None:
     assert encode_metadata([(key, "v")]) == ((key.encode(), b"v"),)
 
 
+@pytest.mark.wire("W030")
 @pytest.mark.parametrize(
     ("key", "rule"),
     [
@@ -91,6 +94,7 @@ def test_w030_illegal_keys_are_named_with_the_rule(key: str, rule: str) -> None:
         assert rule in str(caught.value)
 
 
+@pytest.mark.wire("W014")
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -112,16 +116,19 @@ def test_fields_that_the_library_writes_are_left_out_as_in_grpcio(key: str) -> N
     assert encode_metadata([(key, "x"), ("k", "v")]) == ((b"k", b"v"),)
 
 
+@pytest.mark.wire("W031")
 def test_w031_printable_ascii_is_sent_as_it_is() -> None:
     printable = "".join(map(chr, range(0x21, 0x7F)))
     assert encode_metadata([("k", printable), ("k", printable.encode())]) == ((b"k", printable.encode()),) * 2
     assert encode_metadata([("k", "")]) == ((b"k", b""),)
 
 
+@pytest.mark.wire("W031")
 def test_w031_white_space_at_the_ends_is_stripped() -> None:
     assert encode_metadata([("k", "  a b ")]) == ((b"k", b"a b"),), "RFC 9113 §8.2.1 has no field value with it"
 
 
+@pytest.mark.wire("W031")
 @pytest.mark.parametrize("value", ["\x00", "a\tb", "a\r\nb", "\x1f", "\x7f", "é", "\x80", "\ud800", b"\xff"])
 def test_w031_any_other_character_is_a_local_error(value: str | bytes) -> None:
     with pytest.raises(MetadataError, match=r'value of key "k" has byte 0x.. outside printable ASCII'):
@@ -154,6 +161,7 @@ def test_keys_may_be_bytes() -> None:
     assert encode_metadata([(key, "v")]) == ((b"k", b"v"),)
 
 
+@pytest.mark.wire("W032")
 @pytest.mark.parametrize(
     ("value", "encoded"), [(b"", b""), (b"f", b"Zg"), (b"fo", b"Zm8"), (b"foo", b"Zm9v"), (b"\xfb\xff", b"+/8")]
 )
@@ -164,6 +172,7 @@ def test_w032_base64_is_sent_without_padding(value: bytes, encoded: bytes) -> No
 # --- From fields ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W015")
 @pytest.mark.parametrize(
     "name",
     [b":path", b":authority", b":method", b":scheme", b":status", b":new", b"content-type", b"te", b"content-length"]
@@ -181,11 +190,13 @@ def test_w015_fields_of_http_and_grpc_are_hidden(name: bytes) -> None:
     assert decode_metadata([(name, b"x"), (b"k", b"v")]) == (("k", "v"),)
 
 
+@pytest.mark.wire("W012")
 @pytest.mark.parametrize("key", ["user-agent", "host", "authorization", "traceparent", "lb-token"])
 def test_w012_other_fields_are_shown(key: str) -> None:
     assert decode_metadata([(key.encode(), b"x")]) == ((key, "x"),)
 
 
+@pytest.mark.wire("W032", "W033")
 @pytest.mark.parametrize(
     ("value", "decoded"),
     [
@@ -204,6 +215,7 @@ def test_w032_w033_base64_padded_or_not_joined_or_not(value: bytes, decoded: lis
     assert decode_metadata([(b"k-bin", value)]) == tuple(("k-bin", item) for item in decoded)
 
 
+@pytest.mark.wire("W034")
 @pytest.mark.parametrize(
     "value", [b"Z", b"Zm9vZ", b"Z===", b"=", b"Zg=", b"Zg===", b"Zg==Zg==", b"Z*==", b"Z g", b"-_8", b"\xff"]
 )
@@ -212,6 +224,7 @@ def test_w034_bad_base64_names_the_key(value: bytes) -> None:
         decode_metadata([(b"k-bin", b"Zg"), (b"k-bin", value)])
 
 
+@pytest.mark.wire("W031")
 def test_w031_a_value_outside_ascii_is_no_error_and_can_be_echoed() -> None:
     received = decode_metadata([(b"k", "caf\N{LATIN SMALL LETTER E WITH ACUTE}\t!".encode())])
     assert received == (("k", r"caf\xc3\xa9\x09!"),)
@@ -224,6 +237,7 @@ _NAMES = st.one_of(
 )
 
 
+@pytest.mark.wire("W031")
 @given(st.lists(st.tuples(_NAMES, st.binary(max_size=12))))
 @example([(b"k-bin", b"Zg,,=")])
 def test_w031_whatever_is_shown_can_be_sent_back(fields: list[tuple[bytes, bytes]]) -> None:
@@ -255,6 +269,7 @@ def test_metadata_round_trips(pairs: list[tuple[str, str | bytes]]) -> None:
             assert (name[-4:], wire) == (b"-bin", base64.b64encode(value).rstrip(b"="))
 
 
+@pytest.mark.wire("W037")
 def test_w037_size_counts_the_encoded_bytes_and_32_a_field() -> None:
     assert metadata_size(()) == 0
     assert metadata_size(encode_metadata([("k", "vv"), ("k-bin", b"123")])) == (1 + 2 + 32) + (5 + 4 + 32)

@@ -97,6 +97,7 @@ def test_the_abstract_handlers_cannot_be_made() -> None:
             abstract()
 
 
+@pytest.mark.wire("W016")
 @pytest.mark.parametrize("path", ["", "/", "M", "pkg.S/M", "/pkg.S", "/pkg.S/", "//M", "/pkg.s/M", "/pkg.S/M/", "/x/M"])
 def test_w016_a_path_that_nobody_answers_for_is_none(path: str) -> None:
     table = MethodTable()

@@ -72,6 +72,7 @@ def test_content_after_a_refusal_is_given_back() -> None:
     assert faced.peer.connection.receive_window.held == 0
 
 
+@pytest.mark.wire("W155")
 def test_w155_a_server_that_stops_refuses_new_calls_and_keeps_the_old() -> None:
     faced = Faced()
     faced.receives(faced.peer.headers(1, REQUEST))
@@ -117,6 +118,7 @@ def test_an_answer_that_the_client_has_no_room_for_becomes_a_reset() -> None:
     )
 
 
+@pytest.mark.wire("W103")
 def test_w103_a_lost_connection_cancels_the_calls_of_a_server() -> None:
     faced = Faced()
     faced.receives(faced.peer.headers(1, REQUEST), faced.peer.headers(3, REQUEST))
@@ -162,6 +164,7 @@ class Facing:
         self.session.handle(self.peer.take_events())
 
 
+@pytest.mark.wire("W103")
 def test_w103_a_lost_connection_makes_calls_unavailable() -> None:
     facing = Facing()
     log = Log()
@@ -186,6 +189,7 @@ def test_a_call_that_was_never_sent_is_unprocessed_when_the_connection_is_lost()
     assert waits.code is StatusCode.UNAVAILABLE
 
 
+@pytest.mark.wire("W152")
 def test_w152_calls_above_the_last_stream_of_goaway_are_unprocessed() -> None:
     facing = Facing()
     calls = [facing.session.start(HEAD, Log()) for _ in range(3)]
@@ -197,6 +201,7 @@ def test_w152_calls_above_the_last_stream_of_goaway_are_unprocessed() -> None:
     assert calls[0].code is StatusCode.OK, "what the server has seen goes on"
 
 
+@pytest.mark.wire("W122")
 def test_w122_calls_over_the_servers_limit_wait_and_are_not_refused() -> None:
     pair = Sessions(server_config=Config(check_path=False, concurrent_streams_max=2))
     calls = [pair.start()[0] for _ in range(10)]
@@ -214,6 +219,7 @@ def test_w122_calls_over_the_servers_limit_wait_and_are_not_refused() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W039")
 def test_w039_a_request_over_the_servers_limit_is_not_sent() -> None:
     facing = Facing(settings={6: 100})
     with pytest.raises(UsageError, match="SETTINGS_MAX_HEADER_LIST_SIZE is 100"):
@@ -221,6 +227,7 @@ def test_w039_a_request_over_the_servers_limit_is_not_sent() -> None:
     assert not facing.session.calls
 
 
+@pytest.mark.wire("W089")
 def test_w089_informational_responses_are_skipped() -> None:
     facing = Facing()
     call = facing.session.start(HEAD, Log())

@@ -23,12 +23,14 @@ def test_codes_can_be_looked_up_by_number() -> None:
     assert [status.CODES[code.value[0]] for code in StatusCode] == list(StatusCode)
 
 
+@pytest.mark.wire("W081")
 @pytest.mark.parametrize("code", StatusCode)
 def test_w081_the_header_is_decimal_without_leading_zeros(code: StatusCode) -> None:
     assert status.STATUS_HEADER[code] == str(code.value[0]).encode()
     assert status.parse_status(status.STATUS_HEADER[code]) == (code, None)
 
 
+@pytest.mark.wire("W085")
 @pytest.mark.parametrize(
     ("value", "code"),
     [
@@ -44,6 +46,7 @@ def test_w085_a_number_is_read_and_an_unknown_one_keeps_the_message(value: bytes
     assert status.parse_status(value) == (code, None)
 
 
+@pytest.mark.wire("W085")
 @pytest.mark.parametrize("value", [b"", b"-1", b"+1", b" 1", b"1.0", b"OK", b"0x1", "١".encode()])
 def test_w085_what_is_not_a_number_is_unknown_and_quoted(value: bytes) -> None:
     code, details = status.parse_status(value)
@@ -52,6 +55,7 @@ def test_w085_what_is_not_a_number_is_unknown_and_quoted(value: bytes) -> None:
     assert repr(value) in details
 
 
+@pytest.mark.wire("W083")
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -77,6 +81,7 @@ def test_w083_messages_are_percent_encoded(text: str, value: bytes) -> None:
     assert status.decode_message(value) == text
 
 
+@pytest.mark.wire("W083")
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -98,6 +103,7 @@ def test_a_lone_surrogate_does_not_stop_a_status() -> None:
     assert status.encode_message("a\ud800b") == b"a?b"
 
 
+@pytest.mark.wire("W084")
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_w084_every_text_round_trips_as_a_legal_field_value(text: str) -> None:
     value = status.encode_message(text)
@@ -111,6 +117,7 @@ def test_any_bytes_decode_to_a_text_that_encodes(value: bytes) -> None:
     assert status.decode_message(status.encode_message(text)) == text
 
 
+@pytest.mark.wire("A7")
 @pytest.mark.parametrize(
     ("http_status", "code"),
     [
@@ -129,6 +136,7 @@ def test_a7_http_status(http_status: int, code: StatusCode) -> None:
     assert status.status_from_http(http_status) is code
 
 
+@pytest.mark.wire("A8")
 @pytest.mark.parametrize(
     ("error_code", "code"),
     [
@@ -154,6 +162,7 @@ def test_a8_reset(error_code: int, code: StatusCode) -> None:
     assert status.status_from_reset(error_code) is code
 
 
+@pytest.mark.wire("W100")
 def test_w100_a_status_as_a_reset() -> None:
     expected = dict.fromkeys(StatusCode, 0x2) | {
         StatusCode.CANCELLED: 0x8,

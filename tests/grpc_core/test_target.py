@@ -27,6 +27,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.wire("W180")
 @pytest.mark.parametrize("text", TARGETS)
 def test_w180_a_target_has_addresses_and_an_authority(text: str) -> None:
     (host, port), authority = TARGETS[text]
@@ -43,6 +44,7 @@ def test_several_addresses_are_tried_in_their_order() -> None:
     assert target.authority == "127.0.0.1:1"
 
 
+@pytest.mark.wire("W003")
 @pytest.mark.parametrize(
     ("text", "path", "shown"),
     [

@@ -28,12 +28,14 @@ def read(chunks: list[bytes], bytes_max: int = RECEIVE_BYTES_MAX) -> list[bytes]
     return messages
 
 
+@pytest.mark.wire("W050")
 def test_w050_the_layout_of_a_message() -> None:
     assert frame_message(b"abc") == b"\0\0\0\0\x03abc"
     assert frame_message(b"abc", True) == b"\x01\0\0\0\x03abc"
     assert frame_message(b"") == bytes(5)
 
 
+@pytest.mark.wire("W051")
 @pytest.mark.parametrize("payload", [b"", b"x", b"0123456789"])
 def test_w051_a_message_may_be_cut_anywhere(payload: bytes) -> None:
     wire = frame_message(payload) + frame_message(b"next")
@@ -42,11 +44,13 @@ def test_w051_a_message_may_be_cut_anywhere(payload: bytes) -> None:
     assert read([wire[i : i + 1] for i in range(len(wire))]) == [payload, b"next"], "octet by octet"
 
 
+@pytest.mark.wire("W051")
 def test_w051_one_frame_may_hold_many_messages() -> None:
     payloads = [b"a" * n for n in (0, 1, 100, 0, 3)]
     assert read([b"".join(map(frame_message, payloads))]) == payloads
 
 
+@pytest.mark.wire("W053")
 def test_w053_a_message_of_no_octets_is_a_message() -> None:
     assert read([bytes(5)]) == [b""]
     assert read([bytes(15)]) == [b"", b"", b""]
@@ -64,6 +68,7 @@ def test_the_octets_that_each_message_took_are_told() -> None:
     assert reader.partial_bytes == 0
 
 
+@pytest.mark.wire("W052")
 @pytest.mark.parametrize("flag", [2, 3, 128, 255])
 def test_w052_a_flag_other_than_0_and_1_is_an_error(flag: int) -> None:
     with pytest.raises(MessageError, match=f"compressed flag {flag}; it is 0 or 1") as caught:
@@ -71,6 +76,7 @@ def test_w052_a_flag_other_than_0_and_1_is_an_error(flag: int) -> None:
     assert caught.value.code is StatusCode.INTERNAL
 
 
+@pytest.mark.wire("W063")
 def test_w063_a_compressed_message_needs_a_coding() -> None:
     with pytest.raises(MessageError, match="Compression bit set but no encoding configured") as caught:
         MessageReader().feed(frame_message(b"abc", True))
@@ -89,6 +95,7 @@ def test_a_compressed_message_is_decompressed_with_the_limit() -> None:
     assert seen == [(b"ab", 100)], "W060: a message without the flag is never compressed"
 
 
+@pytest.mark.wire("W057")
 def test_w057_the_limit_is_judged_at_the_prefix() -> None:
     reader = MessageReader(10)
     assert reader.feed(b"\0\0\0\0") == []
@@ -99,6 +106,7 @@ def test_w057_the_limit_is_judged_at_the_prefix() -> None:
     assert str(caught.value) == caught.value.details
 
 
+@pytest.mark.wire("W057")
 def test_w057_a_message_of_exactly_the_limit_is_taken() -> None:
     assert read([frame_message(b"0123456789")], 10) == [b"0123456789"]
     assert read([frame_message(b"")], 0) == [b""]
@@ -106,11 +114,13 @@ def test_w057_a_message_of_exactly_the_limit_is_taken() -> None:
         read([frame_message(b"x")], 0)
 
 
+@pytest.mark.wire("W057")
 def test_w057_the_default_limit_is_4_mib() -> None:
     with pytest.raises(MessageError, match=r"larger than max \(5242880 vs\. 4194304\)"):
         MessageReader().feed(b"\0" + (5_242_880).to_bytes(4, "big"))
 
 
+@pytest.mark.wire("W058")
 @pytest.mark.parametrize("length", [2**31, 2**32 - 1])
 def test_w058_a_huge_length_does_not_overflow(length: int) -> None:
     prefix = b"\0" + length.to_bytes(4, "big")
@@ -121,6 +131,7 @@ def test_w058_a_huge_length_does_not_overflow(length: int) -> None:
     assert unlimited.partial_bytes == 6
 
 
+@pytest.mark.wire("W055")
 @pytest.mark.parametrize("cut", range(1, 8))
 def test_w055_the_end_inside_a_message_is_an_error(cut: int) -> None:
     reader = MessageReader()
