@@ -13,7 +13,7 @@ Where is ...?
 | the calls of one connection                     | `session`                               |
 | methods and handlers                            | `methods`                               |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
-| TLS and call credentials                        | `credentials`                           |
+| TLS, local and call credentials                 | `credentials`, `locality`               |
 | message compression                             | `compression`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
@@ -35,14 +35,21 @@ from grpc_core.credentials import (
     ServerCertificateConfiguration,
     ServerCredentials,
     access_token_call_credentials,
+    alts_channel_credentials,
+    alts_server_credentials,
     composite_call_credentials,
     composite_channel_credentials,
+    compute_engine_channel_credentials,
     dynamic_ssl_server_credentials,
     insecure_server_credentials,
+    local_channel_credentials,
+    local_server_credentials,
     metadata_call_credentials,
     ssl_channel_credentials,
     ssl_server_certificate_configuration,
     ssl_server_credentials,
+    xds_channel_credentials,
+    xds_server_credentials,
 )
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
 from grpc_core.headers import VERSION as __version__
@@ -59,6 +66,7 @@ from grpc_core.interfaces import (
     UnaryStreamMultiCallable,
     UnaryUnaryMultiCallable,
 )
+from grpc_core.locality import LocalConnectionType
 from grpc_core.methods import (
     GenericRpcHandler,
     HandlerCallDetails,
@@ -94,6 +102,7 @@ __all__ = [
     "FutureTimeoutError",
     "GenericRpcHandler",
     "HandlerCallDetails",
+    "LocalConnectionType",
     "RpcContext",
     "RpcError",
     "RpcMethodHandler",
@@ -112,12 +121,17 @@ __all__ = [
     "__version__",
     "access_token_call_credentials",
     "aio",
+    "alts_channel_credentials",
+    "alts_server_credentials",
     "channel_ready_future",
     "composite_call_credentials",
     "composite_channel_credentials",
+    "compute_engine_channel_credentials",
     "dynamic_ssl_server_credentials",
     "insecure_channel",
     "insecure_server_credentials",
+    "local_channel_credentials",
+    "local_server_credentials",
     "metadata_call_credentials",
     "method_handlers_generic_handler",
     "secure_channel",
@@ -131,6 +145,8 @@ __all__ = [
     "stub",
     "unary_stream_rpc_method_handler",
     "unary_unary_rpc_method_handler",
+    "xds_channel_credentials",
+    "xds_server_credentials",
 ]
 
 

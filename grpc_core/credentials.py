@@ -9,12 +9,15 @@ Nothing here needs the `ssl` module before a context is made.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from grpc_core.locality import LocalConnectionType
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +28,7 @@ MetadataPairs = Sequence[tuple[str, str | bytes]]
 
 ROOTS_VARIABLE = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 INSECURE_CHANNEL = "Call credentials are only valid on secure channels"
+NO_ALTS = "ALTS works only inside Google Cloud, through a service that Plait does not speak to: use TLS"
 
 
 # -- call credentials --------------------------------------------------------------------------------------------------
@@ -86,18 +90,35 @@ def composite_call_credentials(*call_credentials: CallCredentials) -> CallCreden
 
 
 class ChannelCredentials:
-    """How the connections of a channel are secured: `context()` gives the TLS context."""
+    """How the connections of a channel are secured: by TLS, by staying on the machine (`locality`), or not at all."""
 
-    def __init__(self, make_context: Callable[[], ssl.SSLContext], call_credentials: CallCredentials | None) -> None:
+    def __init__(
+        self,
+        make_context: Callable[[], ssl.SSLContext] | None = None,
+        call_credentials: CallCredentials | None = None,
+        locality: LocalConnectionType | None = None,
+    ) -> None:
         self._make_context = make_context
         self._context: ssl.SSLContext | None = None
         self.call_credentials = call_credentials
+        self.locality = locality
 
-    def context(self) -> ssl.SSLContext:
-        """The TLS context. Raises ValueError when the credentials cannot be used."""
-        if self._context is None:
+    def context(self) -> ssl.SSLContext | None:
+        """The TLS context; None for plaintext. Raises ValueError when the credentials cannot be used."""
+        if self._context is None and self._make_context is not None:
             self._context = self._make_context()
         return self._context
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether call credentials may go over these connections."""
+        return self._make_context is not None or self.locality is not None
+
+    def with_call_credentials(self, call_credentials: CallCredentials) -> ChannelCredentials:
+        """The same connections, and these call credentials with every call on them."""
+        composite = copy.copy(self)
+        composite.call_credentials = call_credentials
+        return composite
 
 
 def ssl_channel_credentials(
@@ -139,7 +160,40 @@ def composite_channel_credentials(
 ) -> ChannelCredentials:
     """Channel credentials whose every call also carries these call credentials."""
     before = (channel_credentials.call_credentials,) if channel_credentials.call_credentials else ()
-    return ChannelCredentials(channel_credentials.context, composite_call_credentials(*before, *call_credentials))
+    return channel_credentials.with_call_credentials(composite_call_credentials(*before, *call_credentials))
+
+
+def local_channel_credentials(
+    local_connect_type: LocalConnectionType = LocalConnectionType.LOCAL_TCP,
+) -> ChannelCredentials:
+    """No encryption, and no connection that leaves the machine: over loopback, or over a Unix socket.
+
+    Raises ValueError for what is no LocalConnectionType, ours or grpcio's.
+    """
+    return ChannelCredentials(locality=_locality(local_connect_type))
+
+
+def insecure_channel_credentials() -> ChannelCredentials:
+    """No security: `secure_channel` with these is `insecure_channel`."""
+    return ChannelCredentials()
+
+
+def compute_engine_channel_credentials(call_credentials: CallCredentials) -> ChannelCredentials:
+    """TLS with the system's roots, and the call credentials of the machine's service account.
+
+    There is no ALTS in Plait, which grpcio's would prefer where the machine and the service speak it.
+    """
+    return composite_channel_credentials(ssl_channel_credentials(), call_credentials)
+
+
+def xds_channel_credentials(fallback_credentials: ChannelCredentials | None = None) -> ChannelCredentials:
+    """The fallback credentials, or TLS with the system's roots: there is no xDS here, which could give others."""
+    return ssl_channel_credentials() if fallback_credentials is None else fallback_credentials
+
+
+def alts_channel_credentials(service_accounts: Sequence[str] | None = None) -> ChannelCredentials:
+    """There is no ALTS in Plait: raises NotImplementedError."""
+    raise NotImplementedError(NO_ALTS)
 
 
 # -- server credentials ------------------------------------------------------------------------------------------------
@@ -156,13 +210,16 @@ class ServerCertificateConfiguration:
 
 
 class ServerCredentials:
-    """How the connections of a port are secured: `context()` gives the TLS context, or None for plaintext."""
+    """How the connections of a port are secured: by TLS, by staying on the machine (`locality`), or not at all."""
 
-    def __init__(self, make_context: Callable[[], ssl.SSLContext | None]) -> None:
+    def __init__(
+        self, make_context: Callable[[], ssl.SSLContext | None], locality: LocalConnectionType | None = None
+    ) -> None:
         self._make_context = make_context
+        self.locality = locality
 
     def context(self) -> ssl.SSLContext | None:
-        """The TLS context. Raises ValueError when the credentials cannot be used."""
+        """The TLS context; None for plaintext. Raises ValueError when the credentials cannot be used."""
         return self._make_context()
 
 
@@ -225,6 +282,33 @@ def dynamic_ssl_server_credentials(
 def insecure_server_credentials() -> ServerCredentials:
     """No security: `add_secure_port` with these is `add_insecure_port`."""
     return ServerCredentials(lambda: None)
+
+
+def local_server_credentials(
+    local_connect_type: LocalConnectionType = LocalConnectionType.LOCAL_TCP,
+) -> ServerCredentials:
+    """No encryption, and only clients on this machine: over loopback, or over a Unix socket.
+
+    Raises ValueError for what is no LocalConnectionType, ours or grpcio's.
+    """
+    return ServerCredentials(lambda: None, _locality(local_connect_type))
+
+
+def xds_server_credentials(fallback_credentials: ServerCredentials) -> ServerCredentials:
+    """The fallback credentials: there is no xDS here, which could give others."""
+    return fallback_credentials
+
+
+def alts_server_credentials() -> ServerCredentials:
+    """There is no ALTS in Plait: raises NotImplementedError."""
+    raise NotImplementedError(NO_ALTS)
+
+
+def _locality(local_connect_type: object) -> LocalConnectionType:
+    try:
+        return LocalConnectionType[getattr(local_connect_type, "name", "")]
+    except KeyError:
+        raise ValueError(f"{local_connect_type!r} is not a LocalConnectionType")
 
 
 # -- PEM into contexts -------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -13,7 +12,13 @@ from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
-from grpc_core.credentials import INSECURE_CHANNEL, CallCredentials, ChannelCredentials, composite_call_credentials
+from grpc_core.credentials import (
+    INSECURE_CHANNEL,
+    CallCredentials,
+    ChannelCredentials,
+    composite_call_credentials,
+    insecure_channel_credentials,
+)
 from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
@@ -165,21 +170,22 @@ class Channel:
         self,
         target: str,
         options: ChannelOptions | None = None,
-        tls: ssl.SSLContext | None = None,
+        credentials: ChannelCredentials | None = None,
         tap: Tap | None = None,
-        call_credentials: CallCredentials | None = None,
         compression: Any = None,
     ) -> None:
         settings = parse_options(options)
         parsed = parse_target(target)
+        credentials = credentials or insecure_channel_credentials()
         self.target = target
-        self.scheme = "http" if tls is None else "https"
+        self.scheme = "http" if credentials.context() is None else "https"
         self.authority = settings.authority or parsed.authority
         self.user_agent = " ".join(
             part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
         )
-        self.link = Link(parsed, settings, tls, tap)
-        self._call_credentials = call_credentials
+        self.link = Link(parsed, settings, credentials, tap)
+        self._keeps_secrets = credentials.keeps_secrets
+        self._call_credentials = credentials.call_credentials
         self._coding = coding_of(compression)
         self.is_closed = False
         self._calls: set[Call[Any, Any]] = set()
@@ -282,10 +288,10 @@ class Channel:
         """
         if self.is_closed:
             raise UsageError("Channel is closed.")
-        if credentials is not None and self.scheme == "http":
-            raise UsageError(INSECURE_CHANNEL)
         if self._call_credentials is not None:
             credentials = composite_call_credentials(self._call_credentials, *((credentials,) if credentials else ()))
+        if credentials is not None and not self._keeps_secrets:
+            raise UsageError(INSECURE_CHANNEL)
         coding = self._coding if compression is None else coding_of(compression)
         return CallSettings(timeout, metadata, wait_for_ready, credentials, coding)
 
@@ -317,13 +323,10 @@ def secure_channel(
     compression: Any = None,
     interceptors: Sequence[Any] | None = None,
 ) -> Channel:
-    """A channel over TLS. Raises ValueError or TypeError for a malformed target or option, and for bad credentials."""
+    """A channel over TLS, or whatever else the credentials say.
+
+    Raises ValueError or TypeError for a malformed target or option, and for bad credentials.
+    """
     if interceptors:
         raise UsageError("client interceptors are not supported yet")
-    return Channel(
-        target,
-        options,
-        credentials.context(),
-        call_credentials=credentials.call_credentials,
-        compression=compression,
-    )
+    return Channel(target, options, credentials, compression=compression)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-import ssl
 
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import ChannelCredentials
+from grpc_core.locality import NotLocalError, check_local
 from grpc_core.options import Options
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
@@ -31,10 +32,13 @@ class ConnectFailed(Exception):
 class Link:
     """One channel's way to its target. Bound to the event loop that is running when it is first used."""
 
-    def __init__(self, target: Target, options: Options, tls: ssl.SSLContext | None, tap: Tap | None = None) -> None:
+    def __init__(
+        self, target: Target, options: Options, credentials: ChannelCredentials, tap: Tap | None = None
+    ) -> None:
         self._target = target
         self._options = options
-        self._tls = tls
+        self._tls = credentials.context()
+        self._locality = credentials.locality
         self._tap = tap
         self.state = ChannelConnectivity.IDLE
         self._ready: ClientProtocol | None = None
@@ -170,12 +174,14 @@ class Link:
             )
         self._protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
+        assert protocol.transport is not None
         try:
+            if self._locality is not None:
+                check_local(protocol.transport.get_extra_info("socket"), protocol.peername, self._locality)
             await protocol.ready
             if not protocol.session.accepts_calls:
                 raise ConnectionResetError("the server went away at once")
         except BaseException:
-            assert protocol.transport is not None
             protocol.transport.abort()
             raise
         return protocol
@@ -225,6 +231,8 @@ def _describe(error: BaseException) -> str:
         return "Failed to connect to remote host: Connection refused"
     if isinstance(error, TimeoutError):
         return "Failed to connect to remote host: Timeout occurred"
+    if isinstance(error, NotLocalError):
+        return str(error)
     if isinstance(error, ConnectionResetError):
         return f"connection failed before SETTINGS: {error}"
     return f"Failed to connect to remote host: {error}"

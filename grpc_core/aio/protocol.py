@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from grpc_core.aio.security import Security
 from grpc_core.calls import ServerCall
+from grpc_core.locality import LocalConnectionType, NotLocalError, check_local
 from grpc_core.options import Options
 from grpc_core.session import ClientSession, GrpcConnection, ServerSession
 from grpc_core.target import format_peer
@@ -23,6 +24,7 @@ class ServerProtocol(ConnectionProtocol):
         made: Callable[[ServerProtocol], None],
         accept: Callable[[ServerProtocol, ServerCall], None],
         tap: Tap | None = None,
+        locality: LocalConnectionType | None = None,
     ) -> None:
         super().__init__(GrpcConnection.server(options.config), tap=tap)
         self._made = made
@@ -31,10 +33,16 @@ class ServerProtocol(ConnectionProtocol):
         """Handlers that have begun and not ended, whatever became of their streams."""
         self._peer = ""
         self._security: Security | None = None
+        self._locality = locality
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._made(self)
+        if self._locality is not None:
+            try:
+                check_local(transport.get_extra_info("socket"), self.peername, self._locality)
+            except NotLocalError:
+                self.kill()
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)
@@ -59,7 +67,7 @@ class ServerProtocol(ConnectionProtocol):
         """What TLS says about the connection."""
         if self._security is None:
             tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-            self._security = Security(tls)
+            self._security = Security(tls, self._locality)
         return self._security
 
 

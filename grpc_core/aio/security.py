@@ -5,7 +5,10 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from grpc_core.locality import LocalConnectionType
+
 _INSECURE = {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+_LOCAL = {"transport_security_type": [b"local"], "security_level": [b"TSI_PRIVACY_AND_INTEGRITY"]}
 
 
 class Security:
@@ -15,9 +18,12 @@ class Security:
     (its subject alternative names, else its common name), or is None when it showed no certificate.
     """
 
-    def __init__(self, tls: ssl.SSLObject | None) -> None:
+    def __init__(self, tls: ssl.SSLObject | None, locality: LocalConnectionType | None = None) -> None:
         self.identity_key: str | None = None
         self.properties: dict[str, list[bytes]] = dict(_INSECURE)
+        if locality is not None:
+            self.properties = dict(_LOCAL)
+            self.identity_key = "transport_security_type"
         if tls is None:
             return
         self.properties = {

@@ -9,8 +9,8 @@ import asyncio
 import concurrent.futures
 import logging
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from grpc_core.aio.listening import bind
@@ -18,8 +18,9 @@ from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import Rpc
 from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
-from grpc_core.credentials import ServerCredentials
+from grpc_core.credentials import ServerCredentials, insecure_server_credentials
 from grpc_core.errors import UsageError
+from grpc_core.locality import LocalConnectionType
 from grpc_core.methods import GenericRpcHandler, MethodTable
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.status import StatusCode
@@ -59,7 +60,7 @@ class Server:
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
         self._sockets: list[socket.socket] = []
-        self._tls: dict[socket.socket, ssl.SSLContext | None] = {}
+        self._credentials: dict[socket.socket, ServerCredentials] = {}
         self._listeners: list[asyncio.Server] = []
         self._protocols: set[ServerProtocol] = set()
         self._rpcs: set[Rpc] = set()
@@ -84,13 +85,13 @@ class Server:
 
         Raises RuntimeError when it cannot be bound.
         """
-        return self._add_port(address, None)
+        return self._add_port(address, insecure_server_credentials())
 
     def add_secure_port(self, address: str, server_credentials: ServerCredentials) -> int:
-        """As `add_insecure_port`, with TLS."""
-        return self._add_port(address, server_credentials.context())
+        """As `add_insecure_port`, with TLS, or whatever else the credentials say."""
+        return self._add_port(address, server_credentials)
 
-    def _add_port(self, address: str, tls: ssl.SSLContext | None) -> int:
+    def _add_port(self, address: str, credentials: ServerCredentials) -> int:
         if self._started:
             raise UsageError("Cannot add a port to a server that was started")
         bound: list[socket.socket] = []
@@ -105,7 +106,7 @@ class Server:
                 f" error message. ({error})"
             )
         self._sockets.extend(bound)
-        self._tls.update(dict.fromkeys(bound, tls))
+        self._credentials.update(dict.fromkeys(bound, credentials))
         name = bound[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 1
 
@@ -119,9 +120,10 @@ class Server:
         loop = asyncio.get_running_loop()
         for bound in self._sockets:
             create = loop.create_unix_server if bound.family == socket.AF_UNIX else loop.create_server
-            tls = self._tls[bound]
+            credentials = self._credentials[bound]
+            tls = credentials.context()
             listener = await create(
-                self._connected,
+                partial(self._connected, credentials.locality),
                 sock=bound,
                 backlog=_LISTEN_BACKLOG,
                 ssl=tls,
@@ -197,9 +199,9 @@ class Server:
 
     # -- connections and calls -----------------------------------------------------------------------------------------
 
-    def _connected(self) -> ServerProtocol:
+    def _connected(self, locality: LocalConnectionType | None) -> ServerProtocol:
         tap = self._tap_factory() if self._tap_factory is not None else None
-        return ServerProtocol(self._options, self._made, self._accept, tap)
+        return ServerProtocol(self._options, self._made, self._accept, tap, locality)
 
     def _made(self, protocol: ServerProtocol) -> None:
         """A connection can be used. One whose TLS handshake fails never comes here, and asyncio says no more of it."""

@@ -13,6 +13,7 @@ import pytest
 from grpc_core import aio
 from grpc_core.aio.link import _describe
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.credentials import ChannelCredentials
 from grpc_core.status import StatusCode
 from http2.errors import ErrorCode
 from http2.frames import build_goaway
@@ -396,7 +397,7 @@ def test_w130_a_channel_over_tls(tls_files: TlsFiles, options: Any) -> None:
         server, client = contexts(tls_files, ["h2"])
         async with (
             raw_server(script, tls=server) as port,
-            aio.Channel(f"127.0.0.1:{port}", options, tls=client) as channel,
+            aio.Channel(f"127.0.0.1:{port}", options, ChannelCredentials(lambda: client)) as channel,
         ):
             assert await method(channel)(b"") == b"x"
         assert heads[0][b":scheme"] == b"https"
@@ -420,7 +421,7 @@ def test_tls_that_fails_says_why(tls_files: TlsFiles, alpn: str, authority: str,
         options = (("grpc.default_authority", authority),)
         async with (
             raw_server(script, tls=server) as port,
-            aio.Channel(f"127.0.0.1:{port}", options, tls=client) as channel,
+            aio.Channel(f"127.0.0.1:{port}", options, ChannelCredentials(lambda: client)) as channel,
         ):
             code, details = await status_of(method(channel)(b""))
             assert code is StatusCode.UNAVAILABLE

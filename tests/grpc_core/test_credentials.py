@@ -254,9 +254,12 @@ def test_what_cannot_be_used_is_refused_at_construction(tls_files: TlsFiles) -> 
 def test_the_roots_of_the_environment_and_of_the_system(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(credentials.ROOTS_VARIABLE, str(tls_files.cert))
     context = grpc_core.ssl_channel_credentials().context()
+    assert context is not None
     assert [dict(pair[0] for pair in root["subject"])["commonName"] for root in context.get_ca_certs()] == ["localhost"]
     monkeypatch.delenv(credentials.ROOTS_VARIABLE)
-    assert grpc_core.ssl_channel_credentials().context().verify_mode is ssl.CERT_REQUIRED
+    context = grpc_core.ssl_channel_credentials().context()
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_REQUIRED
 
 
 def test_call_credentials_never_go_over_plaintext() -> None:
@@ -293,3 +296,40 @@ def test_a_ready_context_takes_no_key(tls_files: TlsFiles) -> None:
     key, certificate = pem(tls_files)
     with pytest.raises(ValueError, match="holds its own"):
         grpc_core.ssl_channel_credentials(ssl.create_default_context(), key, certificate)
+
+
+@pytest.mark.wire("W200")
+def test_credentials_of_google_cloud_without_google_cloud(tls_files: TlsFiles) -> None:
+    """What xDS would give falls back, as with grpcio where there is none; ALTS cannot be had, and says so at once."""
+    key, certificate = pem(tls_files)
+    token = grpc_core.access_token_call_credentials("secret")
+
+    async def main() -> None:
+        fallback = grpc_core.xds_server_credentials(grpc_core.ssl_server_credentials([(key, certificate)]))
+        async with served(grpc_core, fallback) as port:
+            trusted = grpc_core.xds_channel_credentials(grpc_core.ssl_channel_credentials(certificate))
+            assert await ask(grpc_core, port, trusted) == (None, [], [])
+
+    asyncio.run(main())
+    context = grpc_core.xds_channel_credentials().context()
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    engine = grpc_core.compute_engine_channel_credentials(token)
+    assert engine.context() is not None
+    assert engine.call_credentials is not None
+    assert engine.call_credentials.plugins == token.plugins
+    for make in (grpc_core.alts_channel_credentials, grpc_core.alts_server_credentials):
+        with pytest.raises(NotImplementedError, match="ALTS works only inside Google Cloud"):
+            make()  # type: ignore[operator]  # two functions of different types
+
+
+def test_a_composite_without_security_sends_nothing() -> None:
+    async def main() -> None:
+        composite = grpc_core.composite_channel_credentials(
+            credentials.insecure_channel_credentials(), grpc_core.access_token_call_credentials("secret")
+        )
+        async with aio.secure_channel("127.0.0.1:1", composite) as channel:
+            with pytest.raises(aio.UsageError, match="only valid on secure channels"):
+                channel.unary_unary("/s/M")(b"")
+
+    asyncio.run(main())
