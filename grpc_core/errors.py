@@ -1,13 +1,34 @@
-"""The exceptions of gRPC's Python API, with grpcio's names and meanings."""
+"""The exceptions of gRPC's Python API, with grpcio's names and meanings.
+
+A program may use both libraries: stubs that grpcio generated work on our channels, and the code around them says
+`except grpc.RpcError`. An `except` clause looks at the bases of an exception and at nothing else, so our errors get
+grpcio's as further bases, as soon as there is an error in a process in which grpcio is loaded (docs/decisions).
+"""
 
 from __future__ import annotations
+
+import sys
+from typing import Any, Self
 
 from grpc_core.metadata import Metadata
 from grpc_core.status import StatusCode
 
 
-class RpcError(Exception):
-    """A call ended with a status other than OK. The base of every such error, in both faces."""
+class _Error(Exception):
+    """Between `RpcError` and `Exception`: the bases of a class can be changed only while the first stays a class of
+    Python's own making."""
+
+
+class RpcError(_Error):
+    """A call ended with a status other than OK. The base of every such error, in both faces.
+
+    Where grpcio is loaded, `except grpc.RpcError` of grpcio's catches it too.
+    """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        if "grpc" in sys.modules:
+            _join_grpcio()
+        return super().__new__(cls, *arguments, **named)
 
 
 class FutureTimeoutError(Exception):
@@ -40,16 +61,16 @@ class AioRpcError(RpcError):
     def __init__(
         self,
         code: StatusCode,
-        initial_metadata: Metadata,
-        trailing_metadata: Metadata,
+        initial_metadata: Metadata | None = None,
+        trailing_metadata: Metadata | None = None,
         details: str | None = None,
         debug_error_string: str | None = None,
     ) -> None:
-        super().__init__()
+        Exception.__init__(self)  # the next class may be grpcio's, which wants the arguments
         self._code = code
         self._details = details
-        self._initial_metadata = initial_metadata
-        self._trailing_metadata = trailing_metadata
+        self._initial_metadata = initial_metadata if initial_metadata is not None else Metadata()
+        self._trailing_metadata = trailing_metadata if trailing_metadata is not None else Metadata()
         self._debug_error_string = debug_error_string
 
     def code(self) -> StatusCode:
@@ -88,3 +109,19 @@ class AioRpcError(RpcError):
             type(self),
             (self._code, self._initial_metadata, self._trailing_metadata, self._details, self._debug_error_string),
         )
+
+
+def _join_grpcio() -> None:
+    """Make grpcio's errors bases of ours, once, if it is grpcio that is loaded, and loaded to its end."""
+    if len(RpcError.__bases__) > 1:
+        return
+    foreign = sys.modules["grpc"]
+    theirs = getattr(foreign, "RpcError", None)
+    theirs_of_aio = getattr(getattr(foreign, "aio", None), "AioRpcError", None)
+    if theirs_of_aio is None or theirs is None or issubclass(theirs, RpcError):
+        return
+    try:
+        RpcError.__bases__ = (_Error, theirs)
+        AioRpcError.__bases__ = (RpcError, theirs_of_aio)
+    except TypeError:  # a subclass of both, somewhere, whose bases stand in the other order
+        return

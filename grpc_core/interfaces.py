@@ -10,18 +10,20 @@ import abc
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Generic, NoReturn, Self
 
+from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
-from grpc_core.credentials import ServerCredentials
+from grpc_core.credentials import CallCredentials, ServerCredentials
 from grpc_core.metadata import MetadataPairs, MetadataValue
 from grpc_core.methods import GenericRpcHandler, RpcMethodHandler
 from grpc_core.status import Status, StatusCode
+from grpc_core.type_variables import Request, Response, Result
 
 MetadataLike = Iterable[tuple[str, MetadataValue]]
 
 
-class Future(abc.ABC):
+class Future(Generic[Result], abc.ABC):
     """A computation that is going on somewhere else."""
 
     @abc.abstractmethod
@@ -41,7 +43,7 @@ class Future(abc.ABC):
         """Whether it is over."""
 
     @abc.abstractmethod
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Result:
         """Wait, for at most `timeout` seconds, and return the result, or raise what it raised.
 
         Raises FutureTimeoutError when it is not over in time, FutureCancelledError when it was cancelled.
@@ -56,7 +58,7 @@ class Future(abc.ABC):
         """Wait as `result` does, and return the traceback of what it raised, or None."""
 
     @abc.abstractmethod
-    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call `fn(future)` when it is over; at once when it is."""
 
 
@@ -100,72 +102,124 @@ class Call(RpcContext):
         """The status text; waits for it."""
 
 
-class _UnaryResponseMultiCallable(abc.ABC):
+class CallFuture(Call, Future[Result]):
+    """A call with one response that is going on: what `future` returns."""
+
+
+class CallIterator(Call, Iterator[Result]):
+    """A call with a stream of responses: an iterator over them."""
+
+
+class UnaryUnaryMultiCallable(Generic[Request, Response], abc.ABC):
+    """Makes calls with one request and one response."""
+
     @abc.abstractmethod
     def __call__(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Any:
+        compression: Compression | None = None,
+    ) -> Response:
         """Make a call and wait for the response. Raises RpcError for any status but OK."""
 
     @abc.abstractmethod
     def with_call(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> tuple[Any, Call]:
+        compression: Compression | None = None,
+    ) -> tuple[Response, Call]:
         """Make a call and wait for it; the response and the `Call`."""
 
     @abc.abstractmethod
     def future(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Any:
+        compression: Compression | None = None,
+    ) -> CallFuture[Response]:
         """Start a call: an object that is a `Future` and a `Call`."""
 
 
-class _StreamResponseMultiCallable(abc.ABC):
+class UnaryStreamMultiCallable(Generic[Request, Response], abc.ABC):
+    """Makes calls with one request and a stream of responses."""
+
     @abc.abstractmethod
     def __call__(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Iterator[Any]:
+        compression: Compression | None = None,
+    ) -> CallIterator[Response]:
         """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
 
 
-class UnaryUnaryMultiCallable(_UnaryResponseMultiCallable):
-    """Makes calls with one request and one response."""
-
-
-class UnaryStreamMultiCallable(_StreamResponseMultiCallable):
-    """Makes calls with one request and a stream of responses."""
-
-
-class StreamUnaryMultiCallable(_UnaryResponseMultiCallable):
+class StreamUnaryMultiCallable(Generic[Request, Response], abc.ABC):
     """Makes calls with an iterator of requests and one response."""
 
+    @abc.abstractmethod
+    def __call__(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> Response:
+        """Make a call and wait for the response. Raises RpcError for any status but OK."""
 
-class StreamStreamMultiCallable(_StreamResponseMultiCallable):
+    @abc.abstractmethod
+    def with_call(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> tuple[Response, Call]:
+        """Make a call and wait for it; the response and the `Call`."""
+
+    @abc.abstractmethod
+    def future(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> CallFuture[Response]:
+        """Start a call: an object that is a `Future` and a `Call`."""
+
+
+class StreamStreamMultiCallable(Generic[Request, Response], abc.ABC):
     """Makes calls with an iterator of requests and a stream of responses."""
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> CallIterator[Response]:
+        """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
 
 
 class Channel(abc.ABC):
@@ -183,40 +237,40 @@ class Channel(abc.ABC):
     def unary_unary(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> UnaryUnaryMultiCallable:
+    ) -> UnaryUnaryMultiCallable[Request, Response]:
         """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
 
     @abc.abstractmethod
     def unary_stream(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> UnaryStreamMultiCallable:
+    ) -> UnaryStreamMultiCallable[Request, Response]:
         """A callable for a method with one request and a stream of responses."""
 
     @abc.abstractmethod
     def stream_unary(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> StreamUnaryMultiCallable:
+    ) -> StreamUnaryMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and one response."""
 
     @abc.abstractmethod
     def stream_stream(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> StreamStreamMultiCallable:
+    ) -> StreamStreamMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and a stream of responses."""
 
     @abc.abstractmethod

@@ -12,10 +12,8 @@ one dictionary. Any other may decide by the metadata of the call, so it is asked
 from __future__ import annotations
 
 import abc
-import copy
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from grpc_core.metadata import MetadataPairs
 
@@ -25,7 +23,6 @@ Deserializer = Callable[[bytes], Any]
 Serializer = Callable[[Any], bytes]
 
 
-@dataclasses.dataclass(eq=False)
 class RpcMethodHandler:
     """One method of a service. Exactly one of the four behaviors is set, the one that the two flags name.
 
@@ -41,53 +38,56 @@ class RpcMethodHandler:
     stream_unary: Behavior | None = None
     stream_stream: Behavior | None = None
 
-    def _replace(self, **changes: Any) -> Self:
-        """A copy with some attributes changed, as interceptors make; the name is that of a named tuple's method."""
-        if unknown := changes.keys() - _HANDLER_FIELDS:
-            raise ValueError(f"a method handler has no {', '.join(sorted(unknown))}")
-        replaced = copy.copy(self)
-        for name, value in changes.items():
-            setattr(replaced, name, value)
-        return replaced
+
+class _Fields(NamedTuple):
+    request_streaming: bool
+    response_streaming: bool
+    request_deserializer: Deserializer | None = None
+    response_serializer: Serializer | None = None
+    unary_unary: Behavior | None = None
+    unary_stream: Behavior | None = None
+    stream_unary: Behavior | None = None
+    stream_stream: Behavior | None = None
 
 
-_HANDLER_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(RpcMethodHandler))
+class MethodHandler(_Fields, RpcMethodHandler):
+    """A method handler as the factories make it: a named tuple, so that interceptors may `_replace` its fields."""
 
 
 def unary_unary_rpc_method_handler(
     behavior: Behavior,
     request_deserializer: Deserializer | None = None,
     response_serializer: Serializer | None = None,
-) -> RpcMethodHandler:
+) -> MethodHandler:
     """A handler for a method with one request and one response."""
-    return RpcMethodHandler(False, False, request_deserializer, response_serializer, unary_unary=behavior)
+    return MethodHandler(False, False, request_deserializer, response_serializer, unary_unary=behavior)
 
 
 def unary_stream_rpc_method_handler(
     behavior: Behavior,
     request_deserializer: Deserializer | None = None,
     response_serializer: Serializer | None = None,
-) -> RpcMethodHandler:
+) -> MethodHandler:
     """A handler for a method with one request and a stream of responses."""
-    return RpcMethodHandler(False, True, request_deserializer, response_serializer, unary_stream=behavior)
+    return MethodHandler(False, True, request_deserializer, response_serializer, unary_stream=behavior)
 
 
 def stream_unary_rpc_method_handler(
     behavior: Behavior,
     request_deserializer: Deserializer | None = None,
     response_serializer: Serializer | None = None,
-) -> RpcMethodHandler:
+) -> MethodHandler:
     """A handler for a method with a stream of requests and one response."""
-    return RpcMethodHandler(True, False, request_deserializer, response_serializer, stream_unary=behavior)
+    return MethodHandler(True, False, request_deserializer, response_serializer, stream_unary=behavior)
 
 
 def stream_stream_rpc_method_handler(
     behavior: Behavior,
     request_deserializer: Deserializer | None = None,
     response_serializer: Serializer | None = None,
-) -> RpcMethodHandler:
+) -> MethodHandler:
     """A handler for a method with a stream of requests and a stream of responses."""
-    return RpcMethodHandler(True, True, request_deserializer, response_serializer, stream_stream=behavior)
+    return MethodHandler(True, True, request_deserializer, response_serializer, stream_stream=behavior)
 
 
 class HandlerCallDetails(NamedTuple):

@@ -124,6 +124,8 @@ def _package(path: str) -> str:
 
 
 def _is_against_the_arrows(path: str, use: Use) -> bool:
+    if use.top == "typing_extensions" and use.where is Where.TYPING:
+        return False  # Type checkers bring it along; nobody has to install it.
     return not use.is_call and use.top not in sys.stdlib_module_names and use.top not in MAY_IMPORT[_package(path)]
 
 
@@ -228,6 +230,7 @@ BAD_SAMPLES = [
     ("http2/stream.py", "import grpc_core", "imports grpc_core"),
     ("http2/stream.py", "if TYPE_CHECKING:\n    from grpc_core.session import Session", "for type checkers alone"),
     ("http2/stream.py", "def f():\n    import grpc_core.aio as aio", "imports grpc_core.aio in a function"),
+    ("http2/stream.py", "from typing_extensions import TypeVar", "imports typing_extensions.TypeVar at module level"),
     ("http2/stream.py", "import asyncio", "rule: no I/O"),
     ("http2/stream.py", "import os.path", "imports os.path"),
     ("http2/stream.py", "import sys, time", "imports time"),
@@ -279,6 +282,7 @@ GOOD_SAMPLES = [
     ("http2/stream.py", "from hpack_codec import Field\nfrom http2 import errors\nimport struct"),
     ("http2/stream.py", "def timer(time):\n    return time.opened\n\nself.open()\n'import asyncio'"),
     ("http2/__main__.py", "def f():\n    import asyncio\n    from http2.aio import commands"),
+    ("http2/stream.py", "if TYPE_CHECKING:\n    from typing_extensions import TypeVar"),
     ("http2/aio/server.py", "import asyncio, ssl, logging\nfrom .. import errors"),
     ("grpc_core/calls.py", "from http2 import Connection\nfrom hpack_codec import Field"),
     ("grpc_core/stub.py", "if TYPE_CHECKING:\n    import google.protobuf\ndef f():\n    import google.protobuf"),

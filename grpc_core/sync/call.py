@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
-from grpc_core.interfaces import Call, Future
+from grpc_core.interfaces import Call, CallFuture, CallIterator, Future
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
 from grpc_core.sync.exchange import Exchange, Outcome
+from grpc_core.type_variables import Result
 
 Deserializer = Callable[[bytes], Any]
 
@@ -36,7 +37,7 @@ def _described(name: str, outcome: Outcome) -> str:
     return text + ">"
 
 
-class _InactiveRpcError(RpcError, Call, Future):
+class _InactiveRpcError(RpcError, Call, Future[NoReturn]):
     """A call that is over and failed. Can be pickled."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -106,7 +107,7 @@ class _InactiveRpcError(RpcError, Call, Future):
         except RpcError:
             return sys.exc_info()[2]
 
-    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call `fn` at once."""
         fn(self)
 
@@ -130,13 +131,17 @@ def take_response(exchange: Exchange, deserializer: Deserializer | None) -> Any:
     raise _InactiveRpcError(exchange.outcome())
 
 
-class _MultiThreadedRendezvous(RpcError, Call, Future):
+class _Rendezvous(RpcError):
+    """A call in progress, for programs that ask by grpcio's name of the base class."""
+
+
+class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Result]):
     """A call in progress; every method may be called from every thread.
 
     When the call fails, it is this object that is raised. A call that nobody holds any more is cancelled.
     """
 
-    def __init__(self, exchange: Exchange, deserializer: Deserializer | None) -> None:
+    def __init__(self, exchange: Exchange, deserializer: Callable[[bytes], Result] | None) -> None:
         super().__init__()
         self._exchange = exchange
         self._deserializer = deserializer
@@ -186,7 +191,7 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> Result:
         inlet = self._exchange.inlet
         if inlet is None:
             raise TypeError("a call with one response is not an iterator")
@@ -199,7 +204,7 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
                 raise StopIteration
             raise self
         if self._deserializer is None:
-            return message
+            return message  # type: ignore[return-value]  # without a deserializer, Result is bytes
         try:
             return self._deserializer(message)
         except Exception:
@@ -208,7 +213,7 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
             inlet.end(discard=True)
             raise self
 
-    def next(self) -> Any:
+    def next(self) -> Result:
         """The next response; raises StopIteration after the last."""
         return self.__next__()
 
@@ -226,7 +231,7 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
         """Whether the call is over."""
         return self._exchange.is_over
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Result:
         """The response; waits for it. None when the responses are a stream.
 
         Raises FutureTimeoutError, FutureCancelledError, or this object when the status is not OK.
@@ -234,7 +239,8 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
         error = self.exception(timeout)
         if error is not None:
             raise error
-        return None if self._response is _NONE else self._response
+        response: Any = None if self._response is _NONE else self._response
+        return response  # type: ignore[no-any-return]  # what the deserializer gave
 
     def exception(self, timeout: float | None = None) -> Self | None:
         """None when the status is OK, else this object; waits as `result` does."""
@@ -255,7 +261,7 @@ class _MultiThreadedRendezvous(RpcError, Call, Future):
             return sys.exc_info()[2]
         return None
 
-    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call `fn(self)` when the call is over; at once when it is."""
         if not self._exchange.add_callback(lambda: fn(self)):
             fn(self)

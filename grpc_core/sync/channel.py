@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Generic
 
 from grpc_core import aio, interfaces
+from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
-from grpc_core.credentials import ChannelCredentials
+from grpc_core.credentials import CallCredentials, ChannelCredentials
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import encode_metadata
 from grpc_core.options import ChannelOptions
@@ -19,6 +20,7 @@ from grpc_core.sync.call import _InactiveRpcError, _MultiThreadedRendezvous, tak
 from grpc_core.sync.connectivity import Watch
 from grpc_core.sync.exchange import SERIALIZING_FAILED, Exchange, Outcome, _log, serialized
 from grpc_core.sync.loop import Callbacks, IoThread
+from grpc_core.type_variables import Request, Response
 
 CLOSED: Final = "Cannot invoke RPC on closed channel!"
 
@@ -37,7 +39,7 @@ class _Engine:
         self.watch = Watch(io, channel, self.callbacks)
 
 
-class _MultiCallable:
+class _MultiCallable(Generic[Request, Response]):
     """Makes calls of one method."""
 
     streams_requests = False
@@ -47,8 +49,8 @@ class _MultiCallable:
         self,
         channel: Channel,
         path: str,
-        serializer: Callable[[Any], bytes] | None,
-        deserializer: Callable[[bytes], Any] | None,
+        serializer: Callable[[Request], bytes] | None,
+        deserializer: Callable[[bytes], Response] | None,
     ) -> None:
         self._channel = channel
         self._path = path
@@ -114,90 +116,149 @@ class _MultiCallable:
         """On the I/O thread. As a method it keeps the channel alive as long as the call."""
         return call(message if exchange.outlet is None else exchange.outlet)
 
+    def _started(self, request: Any, *settings: Any) -> _MultiThreadedRendezvous[Response]:
+        return _MultiThreadedRendezvous(self._begin(request, *settings), self._deserializer)
 
-class _UnaryResponse(_MultiCallable):
-    def __call__(
-        self,
-        request: Any,
-        timeout: float | None = None,
-        metadata: MetadataLike | None = None,
-        credentials: Any = None,
-        wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Any:
-        """Make a call and wait for the response. Raises RpcError for any status but OK."""
-        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
+    def _response(self, request: Any, *settings: Any) -> Response:
+        exchange = self._begin(request, *settings)
         try:
-            return take_response(exchange, self._deserializer)
+            response: Response = take_response(exchange, self._deserializer)
+            return response
         except BaseException:
             if not exchange.is_over:  # the wait was interrupted, by a signal
                 exchange.abandon("the caller was interrupted")
             raise
 
-    def with_call(
-        self,
-        request: Any,
-        timeout: float | None = None,
-        metadata: MetadataLike | None = None,
-        credentials: Any = None,
-        wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> tuple[Any, interfaces.Call]:
-        """Make a call and wait for it; the response and the `Call`. Raises RpcError for any status but OK."""
-        call = self.future(request, timeout, metadata, credentials, wait_for_ready, compression)
+    def _with_call(self, request: Any, *settings: Any) -> tuple[Response, interfaces.Call]:
+        call = self._started(request, *settings)
         if call.code() is not StatusCode.OK:
             raise _InactiveRpcError(call._settled())
         return call.result(), call
 
-    def future(
+
+class UnaryUnaryMultiCallable(_MultiCallable[Request, Response], interfaces.UnaryUnaryMultiCallable[Request, Response]):
+    """Makes calls with one request and one response."""
+
+    def __call__(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> _MultiThreadedRendezvous:
+        compression: Compression | None = None,
+    ) -> Response:
+        """Make a call and wait for the response. Raises RpcError for any status but OK."""
+        return self._response(request, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def with_call(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> tuple[Response, interfaces.Call]:
+        """Make a call and wait for it; the response and the `Call`. Raises RpcError for any status but OK."""
+        return self._with_call(request, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def future(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> _MultiThreadedRendezvous[Response]:
         """Start a call: an object that is a `Future` and a `Call`."""
-        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
-        return _MultiThreadedRendezvous(exchange, self._deserializer)
+        return self._started(request, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-class _StreamResponse(_MultiCallable):
+class UnaryStreamMultiCallable(
+    _MultiCallable[Request, Response], interfaces.UnaryStreamMultiCallable[Request, Response]
+):
+    """Makes calls with one request and a stream of responses."""
+
     streams_responses = True
 
     def __call__(
         self,
-        request: Any,
+        request: Request,
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
-        credentials: Any = None,
+        credentials: CallCredentials | None = None,
         wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Iterator[Any]:
+        compression: Compression | None = None,
+    ) -> _MultiThreadedRendezvous[Response]:
         """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
-        exchange = self._begin(request, timeout, metadata, credentials, wait_for_ready, compression)
-        return _MultiThreadedRendezvous(exchange, self._deserializer)
+        return self._started(request, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-class UnaryUnaryMultiCallable(_UnaryResponse, interfaces.UnaryUnaryMultiCallable):
-    """Makes calls with one request and one response."""
-
-
-class UnaryStreamMultiCallable(_StreamResponse, interfaces.UnaryStreamMultiCallable):
-    """Makes calls with one request and a stream of responses."""
-
-
-class StreamUnaryMultiCallable(_UnaryResponse, interfaces.StreamUnaryMultiCallable):
+class StreamUnaryMultiCallable(
+    _MultiCallable[Request, Response], interfaces.StreamUnaryMultiCallable[Request, Response]
+):
     """Makes calls with an iterator of requests and one response."""
 
     streams_requests = True
 
+    def __call__(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> Response:
+        """Make a call and wait for the response. Raises RpcError for any status but OK."""
+        return self._response(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
 
-class StreamStreamMultiCallable(_StreamResponse, interfaces.StreamStreamMultiCallable):
+    def with_call(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> tuple[Response, interfaces.Call]:
+        """Make a call and wait for it; the response and the `Call`. Raises RpcError for any status but OK."""
+        return self._with_call(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def future(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> _MultiThreadedRendezvous[Response]:
+        """Start a call: an object that is a `Future` and a `Call`."""
+        return self._started(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+
+
+class StreamStreamMultiCallable(
+    _MultiCallable[Request, Response], interfaces.StreamStreamMultiCallable[Request, Response]
+):
     """Makes calls with an iterator of requests and a stream of responses."""
 
+    streams_responses = True
     streams_requests = True
+
+    def __call__(
+        self,
+        request_iterator: Iterable[Request],
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> _MultiThreadedRendezvous[Response]:
+        """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
+        return self._started(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
 
 
 class Channel(interfaces.Channel):
@@ -245,40 +306,40 @@ class Channel(interfaces.Channel):
     def unary_unary(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> UnaryUnaryMultiCallable:
+    ) -> UnaryUnaryMultiCallable[Request, Response]:
         """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
         return UnaryUnaryMultiCallable(self, method, request_serializer, response_deserializer)
 
     def unary_stream(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> UnaryStreamMultiCallable:
+    ) -> UnaryStreamMultiCallable[Request, Response]:
         """A callable for a method with one request and a stream of responses."""
         return UnaryStreamMultiCallable(self, method, request_serializer, response_deserializer)
 
     def stream_unary(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> StreamUnaryMultiCallable:
+    ) -> StreamUnaryMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and one response."""
         return StreamUnaryMultiCallable(self, method, request_serializer, response_deserializer)
 
     def stream_stream(
         self,
         method: str,
-        request_serializer: Callable[[Any], bytes] | None = None,
-        response_deserializer: Callable[[bytes], Any] | None = None,
+        request_serializer: Callable[[Request], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Response] | None = None,
         _registered_method: bool | None = False,
-    ) -> StreamStreamMultiCallable:
+    ) -> StreamStreamMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and a stream of responses."""
         return StreamStreamMultiCallable(self, method, request_serializer, response_deserializer)
 

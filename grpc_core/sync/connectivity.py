@@ -78,7 +78,7 @@ class ChannelReadyFuture(interfaces.Future):
         self._condition = threading.Condition()
         self._is_ready = False
         self._is_cancelled = False
-        self._callbacks: list[Callable[[Any], None]] = []
+        self._callbacks: list[Callable[[Any], object]] = []
 
     def _update(self, state: ChannelConnectivity) -> None:
         if state is ChannelConnectivity.READY:
@@ -130,7 +130,7 @@ class ChannelReadyFuture(interfaces.Future):
         self.result(timeout)
         return None
 
-    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call `fn(self)` when it is over; at once when it is."""
         with self._condition:
             if not self.done():

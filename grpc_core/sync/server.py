@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from grpc_core import aio, interfaces
 from grpc_core.credentials import ServerCredentials
-from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodTable, RpcMethodHandler
+from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodHandler, MethodTable, RpcMethodHandler
 from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
@@ -71,7 +71,7 @@ class _Handlers(GenericRpcHandler):
             return find(details)
         except Exception as error:
             _log.exception("Exception servicing handler: %s", error)
-            return RpcMethodHandler(True, True, stream_stream=_failed)
+            return MethodHandler(True, True, stream_stream=_failed)
 
 
 def _failed(requests: object, context: interfaces.ServicerContext) -> Iterable[bytes]:

@@ -28,7 +28,7 @@ from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError, UsageError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
-from grpc_core.methods import RpcMethodHandler
+from grpc_core.methods import MethodHandler
 from grpc_core.status import StatusCode, normalize_code
 from grpc_core.sync.exchange import metadata_pairs
 from grpc_core.sync.loop import Callbacks, IoThread
@@ -249,8 +249,8 @@ class Runner:
         )
         self._behavior = getattr(handler, kind)
         self._pool = getattr(self._behavior, "experimental_thread_pool", None) or pool
-        self.method = RpcMethodHandler(handler.request_streaming, handler.response_streaming)
-        setattr(self.method, kind, self._run_stream if handler.response_streaming else self._run_unary)
+        run: Any = self._run_stream if handler.response_streaming else self._run_unary
+        self.method = MethodHandler(handler.request_streaming, handler.response_streaming, None, None, **{kind: run})
 
     # -- on the I/O thread ---------------------------------------------------------------------------------------------
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
 
 from grpc_core import methods
-from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodTable, RpcMethodHandler
+from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodHandler, MethodTable, RpcMethodHandler
 
 METADATA = (("k", "v"),)
 KINDS = [
@@ -25,7 +25,7 @@ def _behavior(request: bytes, context: object) -> bytes:
     return request
 
 
-def _handler() -> RpcMethodHandler:
+def _handler() -> MethodHandler:
     return methods.unary_unary_rpc_method_handler(_behavior)
 
 
@@ -51,7 +51,7 @@ def test_a_factory_makes_what_grpcio_makes(kind: str, request_streaming: bool, r
     made = getattr(methods, name)(_behavior, request_deserializer=bytes, response_serializer=str)
     theirs = getattr(grpc, name)(_behavior, request_deserializer=bytes, response_serializer=str)
     assert (made.request_streaming, made.response_streaming) == (request_streaming, response_streaming)
-    assert list(vars(made)) == list(theirs._fields), "same fields, in the same order"
+    assert made._fields == theirs._fields, "same fields, in the same order"
     assert [getattr(made, field) for field in theirs._fields] == list(theirs)
     assert getattr(methods, name)(_behavior, bytes, str).request_deserializer is bytes, "positional, as in grpcio"
 
@@ -64,8 +64,9 @@ def test_replace_makes_a_changed_copy() -> None:
 
 
 def test_replace_refuses_an_unknown_attribute() -> None:
-    with pytest.raises(ValueError, match="no behaviour"):
-        _handler()._replace(behaviour=_behavior)
+    changes: Any = {"behaviour": _behavior}
+    with pytest.raises(ValueError, match="behaviour"):
+        _handler()._replace(**changes)
 
 
 def test_a_subclass_may_set_attributes_in_its_own_way() -> None:
@@ -78,7 +79,20 @@ def test_a_subclass_may_set_attributes_in_its_own_way() -> None:
     handler = Mine()
     assert handler.unary_stream is _behavior
     assert handler.request_deserializer is None
-    assert type(handler._replace(unary_stream=None)) is Mine
+
+
+def test_a_subclass_may_be_a_named_tuple() -> None:
+    class Fields(NamedTuple):
+        request_streaming: bool
+        response_streaming: bool
+        unary_unary: Any
+
+    class Mine(Fields, RpcMethodHandler):
+        pass
+
+    handler = Mine(False, False, _behavior)._replace(response_streaming=True)
+    assert (type(handler), handler.response_streaming, handler.unary_unary) == (Mine, True, _behavior)
+    assert handler.response_serializer is None
 
 
 def test_the_generic_handler_of_a_service() -> None:
