@@ -3,6 +3,7 @@
 | question                                   | file       |
 |--------------------------------------------|------------|
 | the channel and its multi-callables        | `channel`  |
+| what a call of a client promises           | `interfaces`|
 | a call in progress, on the client          | `call`     |
 | calls with streams                         | `streaming`|
 | the connection behind a channel            | `link`     |
@@ -12,7 +13,6 @@
 | sessions on asyncio connections            | `protocol` |
 """
 
-from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.channel import (
     Channel,
     StreamStreamMultiCallable,
@@ -24,8 +24,15 @@ from grpc_core.aio.channel import (
 )
 from grpc_core.aio.context import ServicerContext
 from grpc_core.aio.eof import EOF
+from grpc_core.aio.interfaces import (
+    Call,
+    RpcContext,
+    StreamStreamCall,
+    StreamUnaryCall,
+    UnaryStreamCall,
+    UnaryUnaryCall,
+)
 from grpc_core.aio.server import Server, server
-from grpc_core.aio.streaming import StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.errors import AbortError, AioRpcError, BaseError, InternalError, UsageError
 from grpc_core.metadata import Metadata
 
@@ -38,6 +45,7 @@ __all__ = [
     "Channel",
     "InternalError",
     "Metadata",
+    "RpcContext",
     "Server",
     "ServicerContext",
     "StreamStreamCall",

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from grpc_core.aio import interfaces
 from grpc_core.aio.authentication import CredentialsFailed, credential_fields
 from grpc_core.aio.link import ConnectFailed
 from grpc_core.aio.protocol import ClientProtocol
@@ -37,7 +38,7 @@ CANCELLED = "Locally cancelled by application!"
 ALREADY_FINISHED = "RPC already finished."
 
 
-class Call(Generic[Request, Response]):
+class Call(interfaces.Call, Generic[Request, Response]):
     """What all four kinds of call have in common: metadata, status, cancellation, deadline, callbacks."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings) -> None:
@@ -396,7 +397,7 @@ class UnaryResponse(Call[Request, Response]):
         attempt.inbox.is_wanted = True
 
 
-class UnaryUnaryCall(UnaryResponse[Request, Response]):
+class UnaryUnaryCall(UnaryResponse[Request, Response], interfaces.UnaryUnaryCall[Request, Response]):
     """One request, one response."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:

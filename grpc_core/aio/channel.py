@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from grpc_core.aio import interfaces
 from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
@@ -99,7 +100,7 @@ class UnaryUnaryMultiCallable(_MultiCallable[Request, Response]):
         credentials: Any = None,
         wait_for_ready: bool | None = None,
         compression: Any = None,
-    ) -> UnaryUnaryCall[Request, Response]:
+    ) -> interfaces.UnaryUnaryCall[Request, Response]:
         """Start a call. `timeout` is in seconds; the call fails at once without a connection unless `wait_for_ready`.
 
         Await the result for the response; it raises AioRpcError for any status but OK.
@@ -120,7 +121,7 @@ class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
         credentials: Any = None,
         wait_for_ready: bool | None = None,
         compression: Any = None,
-    ) -> UnaryStreamCall[Request, Response]:
+    ) -> interfaces.UnaryStreamCall[Request, Response]:
         """Start a call; iterate over it, or `read` from it."""
         settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return UnaryStreamCall(self._method, settings, request)
@@ -137,7 +138,7 @@ class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
         credentials: Any = None,
         wait_for_ready: bool | None = None,
         compression: Any = None,
-    ) -> StreamUnaryCall[Request, Response]:
+    ) -> interfaces.StreamUnaryCall[Request, Response]:
         """Start a call. Its requests come from the iterator (async or plain) or, without one, from `write`."""
         settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return StreamUnaryCall(self._method, settings, request_iterator)
@@ -154,7 +155,7 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
         credentials: Any = None,
         wait_for_ready: bool | None = None,
         compression: Any = None,
-    ) -> StreamStreamCall[Request, Response]:
+    ) -> interfaces.StreamStreamCall[Request, Response]:
         """Start a call. Requests as for `StreamUnaryMultiCallable`, responses as for `UnaryStreamMultiCallable`."""
         settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
         return StreamStreamCall(self._method, settings, request_iterator)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from grpc_core.aio import interfaces
 from grpc_core.aio.call import ALREADY_FINISHED, Call, UnaryResponse, serialize
 from grpc_core.aio.eof import EOF, EndOfFile
 from grpc_core.calls import ClientCall
@@ -158,7 +159,7 @@ class StreamResponse(Call[Request, Response]):
             raise
 
 
-class UnaryStreamCall(StreamResponse[Request, Response]):
+class UnaryStreamCall(StreamResponse[Request, Response], interfaces.UnaryStreamCall[Request, Response]):
     """One request, a stream of responses."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:
@@ -170,7 +171,7 @@ class UnaryStreamCall(StreamResponse[Request, Response]):
         attempt.send_message(self._request, end=True)
 
 
-class StreamUnaryCall(UnaryResponse[Request, Response]):
+class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCall[Request, Response]):
     """A stream of requests, one response."""
 
     def __init__(
@@ -192,7 +193,7 @@ class StreamUnaryCall(UnaryResponse[Request, Response]):
         return super()._can_repeat() and not self._writer.has_sent
 
 
-class StreamStreamCall(StreamResponse[Request, Response]):
+class StreamStreamCall(StreamResponse[Request, Response], interfaces.StreamStreamCall[Request, Response]):
     """A stream of requests and a stream of responses, each at its own pace."""
 
     def __init__(
