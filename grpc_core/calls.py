@@ -24,7 +24,7 @@ from grpc_core.compression import Coding, encoded
 from grpc_core.headers import CODED_RESPONSE_HEADS, RESPONSE_HEAD, RequestInfo, ResponseInfo, with_fields
 from grpc_core.metadata import Fields, MetadataPairs
 from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_reset
-from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
+from grpc_core.wire import MessageError, MessageReader, Received, check_sent_size, frame_message
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
 from http2.errors import StreamClosedError, UsageError, error_name
 
@@ -59,17 +59,28 @@ class Inbox:
     was waited for while it came.
     """
 
-    __slots__ = ("_connection", "_held", "_messages", "_queued", "_stream_id", "is_over", "is_wanted", "reader")
+    __slots__ = (
+        "_connection",
+        "_held",
+        "_messages",
+        "_queued",
+        "_stream_id",
+        "is_over",
+        "is_wanted",
+        "reader",
+        "taken_flag",
+    )
 
     def __init__(self, connection: Connection, stream_id: int, bytes_max: int) -> None:
         self._connection = connection
         self._stream_id = stream_id
         self.reader = MessageReader(bytes_max)
-        self._messages: deque[tuple[bytes, int]] = deque()
+        self._messages: deque[Received] = deque()
         self._queued = 0
         self._held = 0
         self.is_wanted = False  # the application waits for a message
         self.is_over = False  # no message follows those that are queued
+        self.taken_flag = 0  # the compressed flag of the message that was taken last
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -87,7 +98,7 @@ class Inbox:
         self._settle()
         return bool(messages)
 
-    def _queue(self, messages: list[tuple[bytes, int]]) -> None:
+    def _queue(self, messages: list[Received]) -> None:
         for message in messages:
             self._queued += message[1]
         self._messages.extend(messages)
@@ -104,7 +115,7 @@ class Inbox:
             self._settle()
             return None
         self.is_wanted = False
-        message, size = self._messages.popleft()
+        message, size, self.taken_flag = self._messages.popleft()
         self._queued -= size
         self._settle()
         return message
@@ -166,12 +177,15 @@ class ClientCall:
 
     # -- the face's side -----------------------------------------------------------------------------------------------
 
-    def send_message(self, message: bytes, end: bool = False) -> None:
-        """Send a request message, with `end` the last one. Raises MessageError when it is over the limit."""
+    def send_message(self, message: bytes, end: bool = False, plain: bool = False) -> None:
+        """Send a request message, with `end` the last one, with `plain` as it is, whatever the call's coding.
+
+        Raises MessageError when it is over the limit.
+        """
         check_sent_size(len(message), self._limits.send_bytes_max)
         if self.code is None and not self._half_closed:
             self._half_closed = end
-            coding = self._coding
+            coding = None if plain else self._coding
             framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
             self._connection.send_data(self.stream_id, framed, end)
 

@@ -66,7 +66,9 @@ class MessageLog:
             messages = reader.feed(data)
         except MessageError as error:
             return str(error)
-        lines = [f"message, {len(message)} octets after its prefix of 5: {message[:60]!r}" for message, _ in messages]
+        lines = [
+            f"message, {len(message)} octets after its prefix of 5: {message[:60]!r}" for message, _, _ in messages
+        ]
         if reader.partial_bytes:
             lines.append(f"(a message goes on: {reader.partial_bytes} octets so far)")
         return "\n".join(lines)

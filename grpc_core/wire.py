@@ -25,6 +25,9 @@ _PREFIX = Struct(">BL")
 _pack_prefix = _PREFIX.pack
 _unpack_prefix = _PREFIX.unpack_from
 
+Received = tuple[bytes, int, int]
+"""A message that has come: its octets, how many it took on the wire, and its compressed flag (0 or 1)."""
+
 Decompress = Callable[[bytes, int], bytes]
 """(compressed message, size limit in octets or -1) -> message; raises MessageError."""
 
@@ -39,7 +42,7 @@ class MessageError(Exception):
         super().__init__(details)
         self.code = code
         self.details = details
-        self.before: list[tuple[bytes, int]] = []
+        self.before: list[Received] = []
 
 
 def frame_message(message: bytes, compressed: bool = False) -> bytes:
@@ -67,13 +70,13 @@ class MessageReader:
         """Octets of a message that is not complete."""
         return self._have
 
-    def feed(self, data: bytes) -> list[tuple[bytes, int]]:
-        """Take content; return the messages that it completes, each with the octets it took on the wire.
+    def feed(self, data: bytes) -> list[Received]:
+        """Take content; return the messages that it completes.
 
         Raises MessageError, with the messages before it: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length over
         the limit.
         """
-        messages: list[tuple[bytes, int]] = []
+        messages: list[Received] = []
         try:
             self._read(data, messages)
         except MessageError as error:
@@ -81,7 +84,7 @@ class MessageReader:
             raise
         return messages
 
-    def _read(self, data: bytes, messages: list[tuple[bytes, int]]) -> None:
+    def _read(self, data: bytes, messages: list[Received]) -> None:
         if self._have:
             self._keep(data)
             if self._have < self._needed:
@@ -101,7 +104,7 @@ class MessageReader:
                 needed += length
                 break
             message = data[offset + PREFIX_BYTES : stop]
-            messages.append((self._decompressed(message) if flag else message, stop - offset))
+            messages.append((self._decompressed(message) if flag else message, stop - offset, flag))
             offset = stop
         self._needed = needed
         if offset < end:

@@ -116,6 +116,10 @@ class Call(interfaces.Call, Generic[Request, Response]):
         await self._over()
         return self._debug_error_string()
 
+    def response_was_compressed(self) -> bool:
+        """Whether the response that was read last had come compressed. False before the first. Not in grpcio."""
+        return self._attempt is not None and self._attempt.inbox.taken_flag == 1
+
     async def wait_for_connection(self) -> None:
         """Return when the call is on a connection; raise AioRpcError when it failed before."""
         while self._attempt is None and self._code is None:

@@ -175,6 +175,10 @@ class ServicerContext:
             self._protocol.schedule_flush()
             await self._changed()
 
+    def request_was_compressed(self) -> bool:
+        """Whether the request that was read last had come compressed. False before the first. Not in grpcio."""
+        return self._call.inbox.taken_flag == 1
+
     async def write(self, message: Any) -> None:
         """Send one response; returns when there is room for the next. Only for methods with a stream of responses.
 

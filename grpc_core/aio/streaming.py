@@ -37,6 +37,7 @@ class RequestWriter(Generic[Request]):
         self._call = call
         self._is_over = False
         self.has_sent = False
+        self.next_is_plain = False
         self._by_iterator = requests is not None
         self._task: asyncio.Task[None] | None = None
         if requests is not None:
@@ -67,9 +68,10 @@ class RequestWriter(Generic[Request]):
         if self._is_over:
             raise asyncio.InvalidStateError(HALF_CLOSED)
         message = serialize(call.method, request)
+        is_plain, self.next_is_plain = self.next_is_plain, False
         attempt = await call.started()
         try:
-            attempt.send_message(message)
+            attempt.send_message(message, plain=is_plain)
         except MessageError as error:
             call.end_with(error.code, error.details)
             call.raise_for_status()
@@ -189,6 +191,10 @@ class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCa
         """Send no more requests."""
         await self._writer.done_writing()
 
+    def disable_next_message_compression(self) -> None:
+        """Send the next request as it is, whatever the compression of the call. Not in grpcio."""
+        self._writer.next_is_plain = True
+
     def _can_repeat(self) -> bool:
         return super()._can_repeat() and not self._writer.has_sent
 
@@ -210,6 +216,10 @@ class StreamStreamCall(StreamResponse[Request, Response], interfaces.StreamStrea
     async def done_writing(self) -> None:
         """Send no more requests."""
         await self._writer.done_writing()
+
+    def disable_next_message_compression(self) -> None:
+        """Send the next request as it is, whatever the compression of the call. Not in grpcio."""
+        self._writer.next_is_plain = True
 
     def _on_started(self, attempt: ClientCall) -> None:
         """Requests follow one by one."""

@@ -186,6 +186,19 @@ class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Res
         """Call `callback()` when the call is over. False, and it is not called, when the call is over already."""
         return self._exchange.add_callback(callback)
 
+    # -- compression; not in grpcio -----------------------------------------------------------------------------------
+
+    def response_was_compressed(self) -> bool:
+        """Whether the response that was taken last had come compressed; waits for the only one of a call."""
+        return self._exchange.response_was_compressed()
+
+    def disable_next_message_compression(self) -> None:
+        """Send the next request of a stream as it is, whatever the compression of the call.
+
+        To be called by the iterator of the requests, before it gives the one that is meant.
+        """
+        self._exchange.next_is_plain = True
+
     # -- the responses, when they are a stream -------------------------------------------------------------------------
 
     def __iter__(self) -> Self:

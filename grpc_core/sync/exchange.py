@@ -85,6 +85,7 @@ class Exchange:
         "deadline",
         "inlet",
         "io",
+        "next_is_plain",
         "outlet",
     )
 
@@ -103,6 +104,7 @@ class Exchange:
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.inlet = Inlet(io.loop) if streams_responses else None
         self.outlet = Outlet(io.loop) if streams_requests else None
+        self.next_is_plain = False  # the next request is sent as it is; for the thread that takes requests
         self._call: Call[Any, Any] | None = None
         self._failure: Outcome | None = None  # a status of ours, instead of the engine's
         self._refusal: Exception | None = None
@@ -126,12 +128,14 @@ class Exchange:
             return
         if self.inlet is not None:
             self._pump = self.io.loop.create_task(self._receive(self._call, self.inlet))
+        if self.outlet is not None:
+            self.outlet.before_plain = getattr(self._call, "disable_next_message_compression", None)
         self._call.add_done_callback(self._on_over)
 
     async def _receive(self, call: Any, inlet: Inlet) -> None:
         try:
             while (message := await call.read()) is not EOF:
-                await inlet.put(message)
+                await inlet.put(message, call.response_was_compressed())
         except (Exception, asyncio.CancelledError):
             pass  # the call is over, and says itself how
         finally:
@@ -226,6 +230,13 @@ class Exchange:
         message: bytes = _now(call.__await__())
         return message
 
+    def response_was_compressed(self) -> bool:
+        """Whether the response that was taken last had come compressed; waits for the only one of a call."""
+        if self.inlet is not None:
+            return self.inlet.taken_was_compressed
+        self.wait()
+        return self._failure is None and self._call is not None and self._call.response_was_compressed()
+
     def initial_metadata(self) -> MetadataPairs:
         """What the server sent before its first message; waits for it."""
         if self.is_over:
@@ -293,7 +304,8 @@ class Exchange:
                 _log.exception(SERIALIZING_FAILED)
                 self.end_with(StatusCode.INTERNAL, SERIALIZING_FAILED)
                 return
-            if not self.outlet.put(message):
+            is_plain, self.next_is_plain = self.next_is_plain, False
+            if not self.outlet.put(message, is_plain):
                 return
         self.outlet.end()
 

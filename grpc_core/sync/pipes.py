@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 QUEUED_BYTES_MAX: Final = 65_536
@@ -28,20 +29,22 @@ def _wake(future: asyncio.Future[None]) -> None:
 class Inlet:
     """Messages for a thread of the user's."""
 
-    __slots__ = ("_bytes", "_condition", "_is_over", "_loop", "_messages", "_room")
+    __slots__ = ("_bytes", "_condition", "_is_over", "_loop", "_messages", "_room", "taken_was_compressed")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._condition = threading.Condition(threading.Lock())
-        self._messages: deque[bytes] = deque()
+        self._messages: deque[tuple[bytes, bool]] = deque()
         self._bytes = 0
         self._is_over = False
         self._room: asyncio.Future[None] | None = None
+        self.taken_was_compressed = False
+        """Whether the message that was taken last had come compressed."""
 
-    async def put(self, message: bytes) -> None:
+    async def put(self, message: bytes, was_compressed: bool = False) -> None:
         """On the I/O thread: queue a message; returns when there is room for the next."""
         with self._condition:
-            self._messages.append(message)
+            self._messages.append((message, was_compressed))
             self._bytes += len(message) + _OVERHEAD_BYTES
             self._condition.notify()
             if self._bytes < QUEUED_BYTES_MAX or self._is_over:
@@ -67,7 +70,7 @@ class Inlet:
                 if self._is_over:
                     return None
                 self._condition.wait()
-            message = self._messages.popleft()
+            message, self.taken_was_compressed = self._messages.popleft()
             self._bytes -= len(message) + _OVERHEAD_BYTES
             room = None
             if self._room is not None and self._bytes <= QUEUED_BYTES_MAX // 2:
@@ -80,25 +83,27 @@ class Inlet:
 class Outlet:
     """Messages from a thread of the user's: an asynchronous iterator on the I/O thread."""
 
-    __slots__ = ("_bytes", "_condition", "_is_closed", "_is_over", "_loop", "_messages", "_waiter")
+    __slots__ = ("_bytes", "_condition", "_is_closed", "_is_over", "_loop", "_messages", "_waiter", "before_plain")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._condition = threading.Condition(threading.Lock())
-        self._messages: deque[bytes] = deque()
+        self._messages: deque[tuple[bytes, bool]] = deque()
         self._bytes = 0
         self._is_over = False
         self._is_closed = False
         self._waiter: asyncio.Future[None] | None = None
+        self.before_plain: Callable[[], None] | None = None
+        """Called on the I/O thread before it takes a message that is to be sent as it is; must not wait."""
 
-    def put(self, message: bytes) -> bool:
+    def put(self, message: bytes, plain: bool = False) -> bool:
         """On a user's thread: wait for room, and queue a message. False when nobody takes it any more."""
         with self._condition:
             while self._bytes >= QUEUED_BYTES_MAX and not self._is_closed:
                 self._condition.wait()
             if self._is_closed:
                 return False
-            self._messages.append(message)
+            self._messages.append((message, plain))
             self._bytes += len(message) + _OVERHEAD_BYTES
             waiter, self._waiter = self._waiter, None
         if waiter is not None:
@@ -127,10 +132,12 @@ class Outlet:
         while True:
             with self._condition:
                 if self._messages:
-                    message = self._messages.popleft()
+                    message, is_plain = self._messages.popleft()
                     self._bytes -= len(message) + _OVERHEAD_BYTES
                     if self._bytes <= QUEUED_BYTES_MAX // 2:
                         self._condition.notify()
+                    if is_plain and self.before_plain is not None:
+                        self.before_plain()
                     return message
                 if self._is_over or self._is_closed:
                     raise StopAsyncIteration

@@ -55,6 +55,8 @@ class ServicerContext(interfaces.ServicerContext):
         self._details: bytes | None = None
         self._takes_initial_metadata = True
         self._skips_compression = False
+        self.inlet: Inlet | None = None
+        """Where the requests come from when they are a stream; set by the server."""
         self.aborted = False
         engine.add_done_callback(self._on_over)
 
@@ -120,6 +122,10 @@ class ServicerContext(interfaces.ServicerContext):
     def disable_next_message_compression(self) -> None:
         """Send the next response as it is."""
         self._skips_compression = True
+
+    def request_was_compressed(self) -> bool:
+        """Whether the request that was taken last had come compressed. Not in grpcio."""
+        return self._engine.request_was_compressed() if self.inlet is None else self.inlet.taken_was_compressed
 
     def take_skips_compression(self) -> bool:
         """For the server: whether the response that comes now is the one that is sent as it is."""
@@ -257,6 +263,7 @@ class Runner:
     async def _run_unary(self, request: Any, engine: aio.ServicerContext) -> bytes:
         context = ServicerContext(engine, self._io, self._notifier)
         async with self._requests(request, engine) as inlet:
+            context.inlet = inlet
             message = await self._in_pool(context, self._respond, inlet or request, context)
         context.settle()
         if context.take_skips_compression():
@@ -266,7 +273,9 @@ class Runner:
     async def _run_stream(self, request: Any, engine: aio.ServicerContext) -> None:
         context = ServicerContext(engine, self._io, self._notifier)
         outlet = Outlet(self._io.loop)
+        outlet.before_plain = engine.disable_next_message_compression
         async with self._requests(request, engine) as inlet:
+            context.inlet = inlet
             sending = self._io.loop.create_task(self._send(outlet, engine))
             try:
                 await self._in_pool(context, self._respond_all, inlet or request, context, outlet)
@@ -295,7 +304,7 @@ class Runner:
     async def _receive(engine: aio.ServicerContext, inlet: Inlet) -> None:
         try:
             while (message := await engine.read()) is not EOF:
-                await inlet.put(message)
+                await inlet.put(message, engine.request_was_compressed())
         except asyncio.InvalidStateError:
             pass  # the call is over
         finally:
@@ -354,7 +363,7 @@ class Runner:
             doing = "Exception iterating responses"
             for response in responses:
                 message = self._serialized(response, context)
-                if message is None or not outlet.put(message):
+                if message is None or not outlet.put(message, context.take_skips_compression()):
                     break
         except BaseException as error:
             self._note(error, doing, context)

@@ -175,3 +175,95 @@ def test_w068_w069_what_is_on_the_wire() -> None:
         await server.stop(None)
 
     asyncio.run(main())
+
+
+# -- what came compressed ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.wire("W060", "W069")
+@pytest.mark.parametrize("client", ["plait", "grpcio"])
+def test_a_handler_can_tell_whether_a_request_came_compressed(client: str) -> None:
+    client_module = MODULES[client]()
+    seen: list[bool] = []
+
+    async def unary(request: bytes, context: Any) -> bytes:
+        seen.append(context.request_was_compressed())
+        return b""
+
+    async def stream(requests: AsyncIterator[bytes], context: Any) -> bytes:
+        seen.append(context.request_was_compressed())
+        async for _ in requests:
+            seen.append(context.request_was_compressed())
+        return b""
+
+    async def main() -> None:
+        server = aio.server()
+        handlers = {
+            "Unary": grpc_core.unary_unary_rpc_method_handler(unary),
+            "Stream": grpc_core.stream_unary_rpc_method_handler(stream),
+        }
+        server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler("s", handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        gzip = client_module.Compression.Gzip
+        async with asyncio.timeout(PATIENCE_S):
+            async with client_module.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                await channel.unary_unary("/s/Unary")(TEXT)
+                await channel.unary_unary("/s/Unary")(TEXT, compression=gzip)
+                assert seen == [False, True]
+                seen.clear()
+                await channel.stream_unary("/s/Stream")(iter([TEXT, TEXT]), compression=gzip)
+                assert seen == [False, True, True], "nothing was read before the first"
+                if client_module is grpc_core:
+                    seen.clear()
+                    call = channel.stream_unary("/s/Stream")(compression=gzip)
+                    await call.write(TEXT)
+                    call.disable_next_message_compression()
+                    await call.write(TEXT)
+                    await call.write(TEXT)
+                    await call.done_writing()
+                    await call
+                    assert seen == [False, True, False, True], "one message is plain, not the rest"
+        await server.stop(None)
+
+    asyncio.run(main())
+
+
+@pytest.mark.wire("W060", "W069")
+@pytest.mark.parametrize("server_name", ["plait", "grpcio"])
+def test_a_caller_can_tell_whether_a_response_came_compressed(server_name: str) -> None:
+    server_module = MODULES[server_name]()
+
+    async def unary(request: bytes, context: Any) -> bytes:
+        if request:
+            context.set_compression(server_module.Compression.Gzip)
+            await context.send_initial_metadata(())  # without it grpcio's asyncio server forgets the coding
+        return TEXT
+
+    async def stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        context.set_compression(server_module.Compression.Gzip)
+        yield TEXT
+        context.disable_next_message_compression()
+        yield TEXT
+        yield TEXT
+
+    async def main() -> None:
+        server = server_module.aio.server()
+        handlers = {
+            "Unary": server_module.unary_unary_rpc_method_handler(unary),
+            "Stream": server_module.unary_stream_rpc_method_handler(stream),
+        }
+        server.add_generic_rpc_handlers((server_module.method_handlers_generic_handler("s", handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with asyncio.timeout(PATIENCE_S), aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for request in (b"", b"compress"):
+                call = channel.unary_unary("/s/Unary")(request)
+                assert not call.response_was_compressed(), "there is none yet"
+                assert await call == TEXT
+                assert call.response_was_compressed() is bool(request)
+            streaming = channel.unary_stream("/s/Stream")(b"")
+            assert [streaming.response_was_compressed() async for _ in streaming] == [True, False, True]
+        await server.stop(None)
+
+    asyncio.run(main())

@@ -358,3 +358,51 @@ def test_messages_are_compressed_by_channel_by_call_and_by_handler(pair: str) ->
             assert echo(text, compression=client_module.Compression.Deflate) == text
             assert echo.future(text, compression=client_module.Compression.NoCompression).result(PATIENCE_S) == text
             assert list(channel.unary_stream(f"/{SERVICE}/us_thrice")(text)) == [text] * 3
+
+
+@pytest.mark.wire("W060", "W069")
+def test_both_sides_can_tell_which_messages_came_compressed_and_send_one_plain() -> None:
+    text = b"compressible " * 10_000
+    seen: list[bool] = []
+
+    def uu_tell(request: bytes, context: Any) -> bytes:
+        seen.append(context.request_was_compressed())
+        context.set_compression(grpc_core.Compression.Gzip if request else grpc_core.Compression.NoCompression)
+        return text
+
+    def ss_tell(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        context.set_compression(grpc_core.Compression.Gzip)
+        for number, request in enumerate(requests):
+            seen.append(context.request_was_compressed())
+            if number == 1:
+                context.disable_next_message_compression()
+            yield request
+
+    behaviors: dict[str, Callable[..., Any]] = {"uu_tell": uu_tell, "ss_tell": ss_tell}
+    with joined("plait-plait", lambda grpc: behaviors) as peers:
+        unary = peers.method("uu_tell")
+        for request, compression in ((b"", None), (text, grpc_core.Compression.Gzip)):
+            response, call = unary.with_call(request, timeout=PATIENCE_S, compression=compression)
+            assert response == text
+            assert (seen.pop(), call.response_was_compressed()) == (bool(request), bool(request))
+        assert unary.future(text, timeout=PATIENCE_S).response_was_compressed(), "it waits for the response"
+        seen.clear()
+        calls: list[Any] = []
+        is_there = Gate()
+
+        def requests() -> Iterator[bytes]:
+            is_there.wait()
+            yield text
+            calls[0].disable_next_message_compression()
+            yield text
+            yield text
+
+        calls.append(
+            peers.method("ss_tell", "stream_stream")(
+                requests(), timeout=PATIENCE_S, compression=grpc_core.Compression.Gzip
+            )
+        )
+        assert not calls[0].response_was_compressed(), "there is none yet"
+        is_there.open()
+        assert [calls[0].response_was_compressed() for _ in calls[0]] == [True, False, True]
+        assert seen == [True, False, True]

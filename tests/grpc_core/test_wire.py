@@ -23,7 +23,7 @@ from tests.support.strategies import chunked, cut_lists
 
 def read(chunks: list[bytes], bytes_max: int = RECEIVE_BYTES_MAX) -> list[bytes]:
     reader = MessageReader(bytes_max)
-    messages = [message for chunk in chunks for message, _ in reader.feed(chunk)]
+    messages = [message for chunk in chunks for message, _, _ in reader.feed(chunk)]
     reader.finish()
     return messages
 
@@ -60,11 +60,11 @@ def test_w053_a_message_of_no_octets_is_a_message() -> None:
 
 def test_the_octets_that_each_message_took_are_told() -> None:
     reader = MessageReader()
-    assert reader.feed(frame_message(b"abc") + frame_message(b"") + b"\0\0") == [(b"abc", 8), (b"", 5)]
+    assert reader.feed(frame_message(b"abc") + frame_message(b"") + b"\0\0") == [(b"abc", 8, 0), (b"", 5, 0)]
     assert reader.partial_bytes == 2
     assert reader.feed(b"\0\0\x01") == []
     assert reader.partial_bytes == 5
-    assert reader.feed(b"z") == [(b"z", 6)], "with those that came before"
+    assert reader.feed(b"z") == [(b"z", 6, 0)], "with those that came before"
     assert reader.partial_bytes == 0
 
 
@@ -91,7 +91,7 @@ def test_a_compressed_message_is_decompressed_with_the_limit() -> None:
         return data * 2
 
     reader = MessageReader(100, decompress)
-    assert reader.feed(frame_message(b"ab", True) + frame_message(b"cd")) == [(b"abab", 7), (b"cd", 7)]
+    assert reader.feed(frame_message(b"ab", True) + frame_message(b"cd")) == [(b"abab", 7, 1), (b"cd", 7, 0)]
     assert seen == [(b"ab", 100)], "W060: a message without the flag is never compressed"
 
 
@@ -193,7 +193,7 @@ def test_a_message_in_pieces_of_two_octets_costs_its_size_and_little_more() -> N
         tracemalloc.stop()
     assert held <= size * 1.2, f"{held} octets are held for {size}"
     rest = len(framed) - reader.partial_bytes
-    assert reader.feed(framed[-rest:]) == [(framed[5:], len(framed))]
+    assert reader.feed(framed[-rest:]) == [(framed[5:], len(framed), 0)]
 
 
 def test_the_messages_before_one_that_cannot_be_read_are_not_lost() -> None:
@@ -201,4 +201,4 @@ def test_the_messages_before_one_that_cannot_be_read_are_not_lost() -> None:
     reader = MessageReader()
     with pytest.raises(MessageError) as caught:
         reader.feed(frame_message(b"good") + b"\x02" + bytes(4))
-    assert caught.value.before == [(b"good", 9)]
+    assert caught.value.before == [(b"good", 9, 0)]
