@@ -3,6 +3,9 @@
 Each message is compressed by itself, with its flag set; `grpc-encoding` names the coding of all of them, and
 `grpc-accept-encoding` those that its sender can read. "deflate" is the zlib format (RFC 1950), never raw deflate.
 
+"zstd" (RFC 8878) is there when the package `zstandard` is installed. Few others have it: a server answers with it only
+where the client says that it reads it; a client that asks for it has to know its server.
+
 A compressed message of a kilobyte can stand for gigabytes. Reading stops one octet beyond the size limit, whatever the
 message claims, so a bomb costs the limit and not its size.
 """
@@ -10,9 +13,10 @@ message claims, so a bomb costs the limit and not its size.
 from __future__ import annotations
 
 import enum
+import importlib.util
 import zlib
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from grpc_core.status import StatusCode
 from grpc_core.wire import Decompress, MessageError, too_large
@@ -21,12 +25,16 @@ _ZLIB: Final = 15  # the window of 32 KiB, in zlib's format
 _GZIP: Final = 31  # the same, with gzip's header and check (RFC 1952)
 
 
+_ZSTD_WINDOW_BYTES_MAX: Final = 2**23  # RFC 9659: what a decoder has to provide for, and an encoder must not exceed
+
+
 class Compression(enum.IntEnum):
-    """What a caller asks for, with grpcio's values."""
+    """What a caller asks for, with grpcio's values; `Zstd` is our own."""
 
     NoCompression = 0
     Deflate = 1
     Gzip = 2
+    Zstd = 3
 
 
 class Coding(NamedTuple):
@@ -56,29 +64,59 @@ def _coding(name: bytes, window_bits: int) -> Coding:
     return Coding(name, compress, decompress)
 
 
+def _zstd_compress(message: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor().compress(message)
+
+
+def _zstd_decompress(compressed: bytes, bytes_max: int) -> bytes:
+    """Two passes: the first stops at the limit but does not tell whether the frame ended; the second does."""
+    import zstandard
+
+    decompressor: Any = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
+    try:
+        if bytes_max >= 0:
+            size = len(decompressor.stream_reader(compressed).read(bytes_max + 1))
+            if size > bytes_max:
+                raise too_large(size, bytes_max)
+        inflater = decompressor.decompressobj()
+        message: bytes = inflater.decompress(compressed)
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise MessageError(StatusCode.INTERNAL, f"a zstd message cannot be decompressed: {error}")
+    if not inflater.eof or inflater.unused_data:
+        raise MessageError(StatusCode.INTERNAL, "a zstd message is cut short or has octets behind it")
+    return message
+
+
 DEFLATE: Final = _coding(b"deflate", _ZLIB)
 GZIP: Final = _coding(b"gzip", _GZIP)
-CODINGS: Final = {coding.name: coding for coding in (DEFLATE, GZIP)}
-ACCEPT_ENCODING: Final = b"identity, deflate, gzip"
+ZSTD: Final = Coding(b"zstd", _zstd_compress, _zstd_decompress)
+_HAS_ZSTD: Final = importlib.util.find_spec("zstandard") is not None
+CODINGS: Final = {coding.name: coding for coding in (DEFLATE, GZIP, *((ZSTD,) if _HAS_ZSTD else ()))}
+ACCEPT_ENCODING: Final = b", ".join((b"identity", *CODINGS))
 """The codings that we read, for `grpc-accept-encoding`."""
 
 _ASKED_FOR: Final[dict[int, Coding | None]] = {
     Compression.NoCompression: None,
     Compression.Deflate: DEFLATE,
     Compression.Gzip: GZIP,
+    Compression.Zstd: ZSTD,
 }
 
 
 def coding_of(compression: object) -> Coding | None:
     """The coding that a caller asks for, by our `Compression`, by grpcio's, or by its number; None is none.
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, and for zstd where it cannot be had.
     """
     if compression is None:
         return None
     value = getattr(compression, "value", compression)
     if not isinstance(value, int) or value not in _ASKED_FOR:
         raise ValueError(f"{compression!r} is not a Compression")
+    if value == Compression.Zstd and not _HAS_ZSTD:
+        raise ValueError("Compression.Zstd needs the package zstandard: pip install 'plait[zstd]'")
     return _ASKED_FOR[value]
 
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "hpack_codec": {"hpack_codec"},
     "http2": {"hpack_codec", "http2"},
-    "grpc_core": {"hpack_codec", "http2", "grpc_core", "google"},
+    "grpc_core": {"hpack_codec", "http2", "grpc_core", "google", "zstandard"},
     "interop": {"hpack_codec", "http2", "grpc_core", "interop", "google", "grpc", "cryptography"},
 }
 """What each package may import besides the standard library. Tests, examples, fuzz and benchmarks stand nowhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grpc_core
-from grpc_core import aio
-from grpc_core.compression import CODINGS, DEFLATE, GZIP, Coding, Compression, accepted, coding_of, encoded
+from grpc_core import aio, compression
+from grpc_core.compression import (
+    ACCEPT_ENCODING,
+    CODINGS,
+    DEFLATE,
+    GZIP,
+    ZSTD,
+    Coding,
+    Compression,
+    accepted,
+    coding_of,
+    encoded,
+)
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError, MessageReader
 from http2.explain import FrameLog
@@ -89,6 +101,27 @@ def test_what_callers_ask_for() -> None:
     assert accepted(b"identity,deflate , gzip") == {b"identity", b"deflate", b"gzip"}
 
 
+@pytest.mark.wire("W061")
+def test_zstd_is_there_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ACCEPT_ENCODING == b"identity, deflate, gzip, zstd"
+    assert coding_of(Compression.Zstd) is ZSTD
+    monkeypatch.setattr(compression, "_HAS_ZSTD", False)
+    with pytest.raises(ValueError, match=r"needs the package zstandard: pip install 'plait\[zstd\]'"):
+        coding_of(Compression.Zstd)
+
+
+def test_a_zstd_window_over_eight_mebibytes_is_refused() -> None:
+    """What a sender declares, its reader would have to allocate before it knows the size of the message."""
+    import zstandard
+
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    wide = compressor.compress(TEXT) + compressor.flush()
+    with pytest.raises(MessageError) as caught:
+        ZSTD.decompress(wide, 1 << 20)
+    assert caught.value.code is StatusCode.INTERNAL
+
+
 @pytest.mark.wire("W070")
 def test_w070_what_does_not_shrink_is_sent_as_it_is() -> None:
     assert encoded(b"ab", GZIP) == (b"ab", False)
@@ -100,8 +133,13 @@ def test_w070_what_does_not_shrink_is_sent_as_it_is() -> None:
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("names", ["plait-plait", "plait-grpcio", "grpcio-plait"])
-@pytest.mark.parametrize("compression", ["Gzip", "Deflate"])
+@pytest.mark.parametrize(
+    ("names", "compression"),
+    [
+        *itertools.product(["plait-plait", "plait-grpcio", "grpcio-plait"], ["Gzip", "Deflate"]),
+        ("plait-plait", "Zstd"),
+    ],
+)
 def test_requests_and_responses_are_compressed_and_read(names: str, compression: str) -> None:
     server_module, client_module = (MODULES[name]() for name in names.split("-"))
 

@@ -149,7 +149,7 @@ def test_w064_a_coding_that_we_cannot_read_is_refused_with_those_that_we_can(cod
     info = request_of(grpc_encoding=coding)
     assert refused(info) == (200, StatusCode.UNIMPLEMENTED, f"grpc-encoding {coding!r} is not supported")
     assert info.refusal is not None
-    assert dict(info.refusal.head().fields)[b"grpc-accept-encoding"] == ACCEPT_ENCODING == b"identity, deflate, gzip"
+    assert dict(info.refusal.head().fields)[b"grpc-accept-encoding"] == ACCEPT_ENCODING
 
 
 @pytest.mark.wire("W060")
@@ -304,7 +304,7 @@ def test_w001_w008_the_request_head_in_its_order() -> None:
         (b"te", b"trailers"),
         (b"content-type", b"application/grpc"),
         (b"user-agent", b"me/1"),
-        (b"grpc-accept-encoding", b"identity, deflate, gzip"),
+        (b"grpc-accept-encoding", ACCEPT_ENCODING),
     )
     assert request_info(head).refusal is None, "what we send we accept"
 
