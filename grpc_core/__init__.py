@@ -17,6 +17,7 @@ Where is ...?
 | message compression                             | `compression`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
+| tests in memory, and a clock for them           | `testing`                               |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
 """
 

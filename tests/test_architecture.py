@@ -123,9 +123,15 @@ def _package(path: str) -> str:
     return path.split("/")[0]
 
 
+PYTEST_FILES = ("grpc_core/testing/plugin.py",)
+"""Loaded by pytest alone, and by name: see tests/grpc_core/test_testing_plugin.py."""
+
+
 def _is_against_the_arrows(path: str, use: Use) -> bool:
     if use.top == "typing_extensions" and use.where is Where.TYPING:
         return False  # Type checkers bring it along; nobody has to install it.
+    if path in PYTEST_FILES and use.is_of("pytest"):
+        return False
     return not use.is_call and use.top not in sys.stdlib_module_names and use.top not in MAY_IMPORT[_package(path)]
 
 
@@ -178,10 +184,10 @@ RULES = (
         _loads_protobuf,
     ),
     Rule(
-        "no asyncio outside grpc_core/aio, its facade grpc_core/sync and the command lines",
+        "no asyncio outside grpc_core/aio, its facade grpc_core/sync, grpc_core/testing and the command lines",
         lambda path: (
             _package(path) == "grpc_core"
-            and not path.startswith(("grpc_core/aio/", "grpc_core/sync/"))
+            and not path.startswith(("grpc_core/aio/", "grpc_core/sync/", "grpc_core/testing/"))
             and path not in GRPC_COMMAND_LINES
         ),
         _loads_asyncio,
@@ -215,7 +221,7 @@ def test_no_file_breaks_a_rule(package: str) -> None:
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("path", [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES])
+@pytest.mark.parametrize("path", [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES, *PYTEST_FILES])
 def test_every_exception_is_for_a_file_that_exists(path: str) -> None:
     assert (ROOT / path).is_file(), f"{path} is excepted from a rule, and is not there"
 
@@ -227,6 +233,7 @@ BAD_SAMPLES = [
     ("hpack_codec/encoder.py", "from ..http2 import frames", "rule: only the standard library"),
     ("hpack_codec/explain.py", "def f():\n    print(1)", ":2: calls print in a function"),
     ("hpack_codec/decoder.py", "import hpack", "imports hpack at"),
+    ("grpc_core/testing/clock.py", "import pytest", "imports pytest at"),
     ("http2/stream.py", "import grpc_core", "imports grpc_core"),
     ("http2/stream.py", "if TYPE_CHECKING:\n    from grpc_core.session import Session", "for type checkers alone"),
     ("http2/stream.py", "def f():\n    import grpc_core.aio as aio", "imports grpc_core.aio in a function"),

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import Call, UnaryUnaryCall
-from grpc_core.aio.link import Link
+from grpc_core.aio.link import Connector, Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
@@ -174,7 +174,9 @@ class Channel:
         credentials: ChannelCredentials | None = None,
         tap: Tap | None = None,
         compression: Any = None,
+        connector: Connector | None = None,
     ) -> None:
+        """`connector` opens the connections in place of sockets."""
         settings = parse_options(options)
         parsed = parse_target(target)
         credentials = credentials or insecure_channel_credentials()
@@ -184,7 +186,7 @@ class Channel:
         self.user_agent = " ".join(
             part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
         )
-        self.link = Link(parsed, settings, credentials, tap)
+        self.link = Link(parsed, settings, credentials, tap, connector)
         self._keeps_secrets = credentials.keeps_secrets
         self._call_credentials = credentials.call_credentials
         self._coding = coding_of(compression)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+from collections.abc import Awaitable, Callable
 
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.connectivity import ChannelConnectivity
@@ -23,6 +24,10 @@ from grpc_core.locality import NotLocalError, check_local
 from grpc_core.options import Options
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
+
+Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientProtocol]]
+"""Opens a connection some other way than by a socket: makes the protocol, joins it to a transport that leads to the
+address, and gives it back. Raises OSError when that fails. `grpc_core.testing` has one."""
 
 
 class ConnectFailed(Exception):
@@ -33,13 +38,19 @@ class Link:
     """One channel's way to its target. Bound to the event loop that is running when it is first used."""
 
     def __init__(
-        self, target: Target, options: Options, credentials: ChannelCredentials, tap: Tap | None = None
+        self,
+        target: Target,
+        options: Options,
+        credentials: ChannelCredentials,
+        tap: Tap | None = None,
+        connector: Connector | None = None,
     ) -> None:
         self._target = target
         self._options = options
         self._tls = credentials.context()
         self._locality = credentials.locality
         self._tap = tap
+        self._connector = connector
         self.state = ChannelConnectivity.IDLE
         self._ready: ClientProtocol | None = None
         self._protocols: set[ClientProtocol] = set()  # all that are not closed, with those that only finish their calls
@@ -159,7 +170,9 @@ class Link:
         if self._tls is not None:
             authority = self._options.tls_name or self._options.authority or self._target.authority
             hostname = _host_of(authority) or address.host
-        if address.path:
+        if self._connector is not None:
+            protocol = await self._connector(factory, address)
+        elif address.path:
             _, protocol = await loop.create_unix_connection(
                 factory, address.path, ssl=self._tls, server_hostname=hostname
             )

@@ -199,6 +199,20 @@ class Server:
 
     # -- connections and calls -----------------------------------------------------------------------------------------
 
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called."""
+        return self._started
+
+    def new_connection(self) -> ServerProtocol:
+        """A protocol for one more connection, whose transport comes from elsewhere than a port.
+
+        Raises ConnectionRefusedError when the server does not run.
+        """
+        if not self._started or self._stopping is not None:
+            raise ConnectionRefusedError("the server is not running")
+        return self._connected(None)
+
     def _connected(self, locality: LocalConnectionType | None) -> ServerProtocol:
         tap = self._tap_factory() if self._tap_factory is not None else None
         return ServerProtocol(self._options, self._made, self._accept, tap, locality)

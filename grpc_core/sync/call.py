@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
@@ -176,7 +175,7 @@ class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Res
     def time_remaining(self) -> float | None:
         """Seconds to the deadline, or None when there is none."""
         deadline = self._exchange.deadline
-        return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        return None if deadline is None else max(deadline - self._exchange.io.loop.time(), 0.0)
 
     def cancel(self) -> bool:
         """Cancel the call. False when it was over."""

@@ -267,9 +267,10 @@ class Channel(interfaces.Channel):
     A process that was forked from the one that made it has a channel of its own in it.
     """
 
-    def __init__(self, make: Callable[[], aio.Channel]) -> None:
-        """`make` makes the channel of the engine."""
+    def __init__(self, make: Callable[[], aio.Channel], io: Callable[[], IoThread] = loop.current) -> None:
+        """`make` makes the channel of the engine, `io` gives the thread that it lives in."""
         self._make = make
+        self._io = io
         self._first: aio.Channel | None = make()  # raises what is wrong with its arguments
         self._current: _Engine | None = None
         self._is_closed = False
@@ -281,7 +282,7 @@ class Channel(interfaces.Channel):
         engine = self._current
         if engine is not None and loop.is_current(engine.io):
             return engine
-        io = loop.current()
+        io = self._io()
         with loop.lock():
             engine = self._current
             if engine is None or engine.io is not io:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -101,7 +100,7 @@ class Exchange:
         self.io = io
         self._begin = begin
         self._notifier = notifier
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.deadline = None if timeout is None else io.loop.time() + timeout
         self.inlet = Inlet(io.loop) if streams_responses else None
         self.outlet = Outlet(io.loop) if streams_requests else None
         self.next_is_plain = False  # the next request is sent as it is; for the thread that takes requests

@@ -29,14 +29,16 @@ _log = logging.getLogger("grpc_core.sync")
 
 
 class IoThread:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own; `loop` is that event loop, if it is not to be an ordinary one."""
 
     __slots__ = ("_held", "loop", "selector", "thread")
 
-    def __init__(self) -> None:
+    def __init__(
+        self, selector: selectors.BaseSelector | None = None, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self._held: set[asyncio.Task[Any]] = set()
-        self.selector = selectors.DefaultSelector()
-        self.loop = asyncio.SelectorEventLoop(self.selector)
+        self.selector = selector or selectors.DefaultSelector()
+        self.loop = loop or asyncio.SelectorEventLoop(self.selector)
         self.thread = threading.Thread(target=self.loop.run_forever, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
@@ -79,6 +81,7 @@ class _Process:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.io: IoThread | None = None
+        self.others: set[IoThread] = set()
         self.abandoned: list[IoThread] = []
 
 
@@ -93,7 +96,21 @@ def current() -> IoThread:
 
 def is_current(io: IoThread) -> bool:
     """Whether this I/O thread runs in this process; not in a child that was forked since."""
-    return io is _process.io
+    return io is _process.io or io in _process.others
+
+
+def adopt(io: IoThread) -> None:
+    """Let one more I/O thread be current in this process, for those that were told to use it (`grpc_core.testing`)."""
+    current()  # which watches for forks
+    _process.others.add(io)
+
+
+def dismiss(io: IoThread) -> None:
+    """End an I/O thread that was adopted. Nothing may use it any more."""
+    _process.others.discard(io)
+    io.post(io.loop.stop)
+    io.thread.join()
+    io.loop.close()
 
 
 def lock() -> threading.Lock:
@@ -117,9 +134,10 @@ def _after_fork_in_child() -> None:
     old, _process = _process, _Process()
     # Kept for ever: collecting the loop would close it.
     _process.abandoned = old.abandoned
-    if old.io is not None:
-        _process.abandoned.append(old.io)
-        old.io.abandon()
+    for io in (old.io, *old.others):
+        if io is not None:
+            _process.abandoned.append(io)
+            io.abandon()
 
 
 class Callbacks:

@@ -92,7 +92,9 @@ class Server(interfaces.Server):
         options: ChannelOptions | None,
         maximum_concurrent_rpcs: int | None,
         compression: Any,
+        io: Callable[[], IoThread] = loop.current,
     ) -> None:
+        """`io` gives the thread that the engine lives in."""
         for interceptor in interceptors or ():
             if not callable(getattr(interceptor, "intercept_service", None)):
                 raise ValueError(f"{interceptor!r} is not a server interceptor: it has no intercept_service")
@@ -107,9 +109,20 @@ class Server(interfaces.Server):
         )
         self._engine = aio.server(None, [self._handlers], None, options, maximum_concurrent_rpcs, compression)
         self._lock = threading.Lock()
+        self._io_of = io
         self._io: IoThread | None = None
         self._terminated = threading.Event()
         self._stopped: concurrent.futures.Future[None] | None = None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called."""
+        return self._io is not None
+
+    @property
+    def engine(self) -> aio.Server:
+        """The server on the I/O thread that does the work; only for use there."""
+        return self._engine
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[GenericRpcHandler]) -> None:
         """Add services: objects with `service(handler_call_details)`. Raises AttributeError for others."""
@@ -138,7 +151,7 @@ class Server(interfaces.Server):
         with self._lock:
             if self._io is not None:
                 raise ValueError("Cannot start already-started server!")
-            self._io = self._handlers.io = io = loop.current()
+            self._io = self._handlers.io = io = self._io_of()
         io.run(self._engine.start())
 
     def stop(self, grace: float | None) -> threading.Event:
