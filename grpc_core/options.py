@@ -6,11 +6,14 @@ those that its core does not know; a malformed option raises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from grpc_core.backoff import Backoff
+from grpc_core.keepalive import KeepaliveOptions
+from grpc_core.lifetime import LifetimeOptions
 from grpc_core.session import Limits
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from http2 import Config
@@ -32,6 +35,10 @@ _CONFIG = Config(
 )
 _LIMITS = Limits()
 _BACKOFF = Backoff()
+_KEEPALIVE = KeepaliveOptions()
+_LIFETIME = LifetimeOptions()
+_IDLE_MS_MIN = 1_000
+_INT_MAX = 2**31 - 1  # as milliseconds it stands for infinity
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class Options:
     primary_user_agent: str = ""
     secondary_user_agent: str = ""
     reuse_port: bool = True
+    keepalive: KeepaliveOptions = _KEEPALIVE
+    lifetime: LifetimeOptions = _LIFETIME
+    idle_timeout_s: float = 1_800.0  # of a channel
 
 
 def parse_options(options: ChannelOptions | None) -> Options:
@@ -68,6 +78,13 @@ def parse_options(options: ChannelOptions | None) -> Options:
             return int(values[key])
         except (TypeError, ValueError):
             raise TypeError(f"channel option grpc.{key} is a number, not {values[key]!r}")
+
+    def seconds(key: str, default_s: float, least_ms: int = 1) -> float:
+        """An option in milliseconds; INT_MAX, and what is no positive number, is never."""
+        if key not in values:
+            return default_s
+        milliseconds = number(key, _INT_MAX)
+        return max(milliseconds, least_ms) / 1_000 if 0 <= milliseconds < _INT_MAX else math.inf
 
     def text(key: str) -> str:
         value = values.get(key, "")
@@ -99,6 +116,24 @@ def parse_options(options: ChannelOptions | None) -> Options:
         primary_user_agent=text("primary_user_agent"),
         secondary_user_agent=text("secondary_user_agent"),
         reuse_port=bool(number("so_reuseport", 1)),
+        keepalive=KeepaliveOptions(
+            time_s=seconds("keepalive_time_ms", 0.0) or None,
+            timeout_s=seconds("keepalive_timeout_ms", _KEEPALIVE.timeout_s),
+            without_calls=bool(number("keepalive_permit_without_calls", 0)),
+            pings_without_data_max=number("http2.max_pings_without_data", _KEEPALIVE.pings_without_data_max),
+            ping_interval_s_min=seconds(
+                "http2.min_recv_ping_interval_without_data_ms",
+                seconds("http2.min_ping_interval_without_data_ms", _KEEPALIVE.ping_interval_s_min, 0),
+                0,
+            ),
+            ping_strikes_max=number("http2.max_ping_strikes", _KEEPALIVE.ping_strikes_max),
+        ),
+        lifetime=LifetimeOptions(
+            idle_s=seconds("max_connection_idle_ms", math.inf),
+            age_s=seconds("max_connection_age_ms", math.inf),
+            age_grace_s=seconds("max_connection_age_grace_ms", math.inf, 0),
+        ),
+        idle_timeout_s=seconds("client_idle_timeout_ms", 1_800.0, _IDLE_MS_MIN),
     )
 
 

@@ -87,6 +87,7 @@ class Connection:
         # Shared with the parts named in the module docstring.
         self.events: list[Event] = []
         self.work = 0  # frames with content, both ways: what refills the idle budget
+        self.progress = 0  # HEADERS, DATA and windows of streams that we sent: what excuses a PING in between
         self.peer = PeerSettings()
         self.local = LocalSettings()
         self.streams = Streams(is_client, config)
@@ -107,6 +108,7 @@ class Connection:
         self._output_taken = False
         self._reply_bytes = 0
         self._pings: deque[bytes] = deque()
+        self._shut_down_reason = b""
         # What the connection ends with when its last stream is done: see ConnectionTerminated.
         self._farewell: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
         self._send_settings(initial_settings(config, is_client))
@@ -303,6 +305,7 @@ class Connection:
         increment = window.consume(length)
         if increment and stream.receive_phase != OVER:
             self.emit_control(build_window_update(stream_id, increment))
+            self.progress += 1
         if not window.held and is_closed(stream.state):
             del self.streams.by_id[stream_id]
 
@@ -339,20 +342,27 @@ class Connection:
             raise ConnectionClosedError(f"no SETTINGS: {self.termination}")
         self._send_settings(values)
 
-    def shut_down(self) -> None:
+    def shut_down(self, reason: str = "") -> None:
         """Go away gracefully (§6.8): no new streams, those that are open finish, then `ConnectionTerminated`.
 
         A server first announces it with the highest identifier and waits a round trip, so that requests which are
-        already on their way still count.
+        already on their way still count. `reason` is told to the peer, as debug data.
         """
         if self.is_closed or self.is_draining:
             return
+        self._shut_down_reason = reason.encode()[:1024]
         if self.is_client:
             self._go_away_finally()
         else:
             self.is_draining = True
-            self.emit_control(build_goaway(STREAM_ID_MASK, ErrorCode.NO_ERROR))
+            self.emit_control(build_goaway(STREAM_ID_MASK, ErrorCode.NO_ERROR, self._shut_down_reason))
             self.ping(_GRACE_PING)
+
+    def finish_shut_down(self) -> None:
+        """Do not wait for that round trip any longer: requests that come after this are lost to their sender."""
+        if self.is_draining and not self.is_closed and _GRACE_PING in self._pings:
+            self._pings.remove(_GRACE_PING)
+            self._go_away_finally()
 
     def close(self, error_code: int = ErrorCode.NO_ERROR, reason: str = "closed by the application") -> None:
         """End the connection now: GOAWAY, then `ConnectionTerminated`. Streams that are open are lost."""
@@ -377,6 +387,7 @@ class Connection:
             self._reply_bytes += len(frame)
         stream.state = SENT[stream.state][HEADERS_END if end_stream else HEADERS]
         self.work += 1
+        self.progress += 1
         if stream.state >= CLOSED_ENDED:
             self.stream_closed(stream)
 
@@ -389,6 +400,7 @@ class Connection:
         self.send_window -= length
         self.output_data_bytes += length
         self.work += 1
+        self.progress += 1
         stream.state = SENT[stream.state][DATA_END if end_stream else DATA]
         if stream.state >= CLOSED_ENDED:
             self.stream_closed(stream)
@@ -618,7 +630,7 @@ class Connection:
     def _go_away_finally(self) -> None:
         self.is_draining = True
         self.streams.goaway_id = self.streams.last_peer_id
-        self.emit_control(build_goaway(self.streams.last_peer_id, ErrorCode.NO_ERROR))
+        self.emit_control(build_goaway(self.streams.last_peer_id, ErrorCode.NO_ERROR, self._shut_down_reason))
         self._finish_draining()
 
     def _finish_draining(self) -> None:

@@ -205,6 +205,8 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
             return
         self._protocol = protocol
+        if protocol.upkeep is not None:
+            protocol.upkeep.poll()
         try:
             self._on_started(self._attempt)
         except MessageError as error:

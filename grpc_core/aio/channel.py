@@ -186,12 +186,13 @@ class Channel:
         self.user_agent = " ".join(
             part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
         )
-        self.link = Link(parsed, settings, credentials, tap, connector)
+        self.link = Link(parsed, settings, credentials, tap, connector, self._activity)
         self._keeps_secrets = credentials.keeps_secrets
         self._call_credentials = credentials.call_credentials
         self._coding = coding_of(compression)
         self.is_closed = False
         self._calls: set[Call[Any, Any]] = set()
+        self._calls_begun = 0
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
 
@@ -301,6 +302,11 @@ class Channel:
     def call_started(self, call: Call[Any, Any]) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
         self._calls.add(call)
+        self._calls_begun += 1
+
+    def _activity(self) -> tuple[int, bool]:
+        """(calls ever begun, whether one runs), for the link's idleness."""
+        return self._calls_begun, bool(self._calls)
 
     def call_over(self, call: Call[Any, Any]) -> None:
         """The call has its status."""

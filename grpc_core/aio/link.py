@@ -14,16 +14,25 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
+from grpc_core.keepalive import Keepalive
+from grpc_core.lifetime import Idle
 from grpc_core.locality import NotLocalError, check_local
 from grpc_core.options import Options
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
+
+_log = logging.getLogger("grpc_core.aio.link")
+
+
+Activity = Callable[[], tuple[int, bool]]
 
 Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientProtocol]]
 """Opens a connection some other way than by a socket: makes the protocol, joins it to a transport that leads to the
@@ -44,7 +53,9 @@ class Link:
         credentials: ChannelCredentials,
         tap: Tap | None = None,
         connector: Connector | None = None,
+        activity: Activity = lambda: (0, False),
     ) -> None:
+        """`activity` gives (calls ever begun, whether one runs): without calls the link goes idle in time."""
         self._target = target
         self._options = options
         self._tls = credentials.context()
@@ -58,6 +69,9 @@ class Link:
         self._waiting: list[tuple[asyncio.Future[ClientProtocol], bool]] = []
         self._state_waiters: list[asyncio.Future[None]] = []
         self._last_error = ""
+        self._ping_backoff = 1.0  # by how much servers have stretched our keepalive time
+        self._activity = activity
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     @property
     def ready(self) -> ClientProtocol | None:
@@ -87,6 +101,7 @@ class Link:
         """Begin to connect, unless that is going on."""
         if self.state is ChannelConnectivity.IDLE:
             self._set_state(ChannelConnectivity.CONNECTING)
+            self._watch_idleness()
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
     async def wait_for_state_change(self, last_state: ChannelConnectivity) -> None:
@@ -99,6 +114,8 @@ class Link:
     async def close(self) -> None:
         """Close every connection: gracefully where calls are still running."""
         self._set_state(ChannelConnectivity.SHUTDOWN)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
@@ -197,14 +214,49 @@ class Link:
         except BaseException:
             protocol.transport.abort()
             raise
+        protocol.keep_alive(Keepalive(self._options.keepalive.for_client(), self._ping_backoff))
         return protocol
 
     def _on_lost(self, protocol: ClientProtocol) -> None:
         """A connection takes no new calls any more: it was lost, or got GOAWAY."""
         if protocol is self._ready:
             self._ready = None
+            if protocol.was_told_too_many_pings:
+                self._ping_backoff *= 2
+                text = "%s sent GOAWAY too_many_pings: new connections of this channel ping at %g times keepalive_time"
+                _log.warning(text, self._target.text, self._ping_backoff)
             if self.state is ChannelConnectivity.READY:
                 self._set_state(ChannelConnectivity.IDLE)
+
+    # -- idleness ------------------------------------------------------------------------------------------------------
+
+    def _watch_idleness(self) -> None:
+        """From the first attempt to connect on: without calls for `idle_timeout_s`, be as if nothing had been asked."""
+        timeout_s = self._options.idle_timeout_s
+        if timeout_s < math.inf and self._idle_timer is None:
+            loop = asyncio.get_running_loop()
+            idle = Idle(loop.time(), timeout_s, self._activity()[0])
+            self._idle_timer = loop.call_at(idle.due, self._on_idle_timer, idle)
+
+    def _on_idle_timer(self, idle: Idle) -> None:
+        self._idle_timer = None
+        loop = asyncio.get_running_loop()
+        if not idle.poll(loop.time(), *self._activity()):
+            self._idle_timer = loop.call_at(idle.due, self._on_idle_timer, idle)
+        else:
+            self._become_idle()
+
+    def _become_idle(self) -> None:
+        """Give up the connection, or the attempts to make one (gRFC A62); the next call begins anew."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._ready = None
+        for protocol in list(self._protocols):
+            protocol.connection.shut_down("the channel is idle")
+            protocol.flush()
+        self._set_state(ChannelConnectivity.IDLE)
+
+    # -- states --------------------------------------------------------------------------------------------------------
 
     def _set_state(self, state: ChannelConnectivity) -> None:
         if state is self.state or self.state is ChannelConnectivity.SHUTDOWN:

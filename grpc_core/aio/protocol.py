@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from grpc_core.aio.security import Security
+from grpc_core.aio.upkeep import Upkeep
 from grpc_core.calls import ServerCall
+from grpc_core.keepalive import TOO_MANY_PINGS, Keepalive, PingPolice
+from grpc_core.lifetime import Lifetime
 from grpc_core.locality import LocalConnectionType, NotLocalError, check_local
 from grpc_core.options import Options
 from grpc_core.session import ClientSession, GrpcConnection, ServerSession
 from grpc_core.target import format_peer
-from http2 import ConnectionTerminated, Event, SettingsReceived
+from http2 import ConnectionTerminated, ErrorCode, Event, GoAwayReceived, PingReceived, SettingsReceived
 from http2.aio.transport import ConnectionProtocol, Tap
 
 
@@ -34,9 +38,21 @@ class ServerProtocol(ConnectionProtocol):
         self._peer = ""
         self._security: Security | None = None
         self._locality = locality
+        self._options = options
+        self._ping_police = PingPolice(options.keepalive)
+        self._upkeep: Upkeep | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        lifetime = Lifetime(self.loop.time(), self._options.lifetime, random.random())
+        self._upkeep = Upkeep(
+            self,
+            Keepalive(self._options.keepalive.for_server()),
+            lifetime,
+            lambda: self.connection.streams.last_peer_id,
+            self._has_calls,
+        )
+        self._upkeep.poll()
         self._made(self)
         if self._locality is not None:
             try:
@@ -44,9 +60,27 @@ class ServerProtocol(ConnectionProtocol):
             except NotLocalError:
                 self.kill()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._upkeep is not None:
+            self._upkeep.stop()
+        super().connection_lost(exc)
+
+    def _has_calls(self) -> bool:
+        return bool(self.session.calls) or self.running > 0
+
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)
         self.schedule_flush()
+        for event in events:
+            if type(event) is PingReceived:
+                self._on_ping()
+
+    def _on_ping(self) -> None:
+        """The client pings. It was answered; but when it does so too often, it is told and left (gRFC A8)."""
+        connection = self.connection
+        police = self._ping_police
+        if police.received(connection.now, connection.progress, bool(self.session.calls)) and not connection.is_closed:
+            self.abort(ErrorCode.ENHANCE_YOUR_CALM, TOO_MANY_PINGS.decode())
 
     def flush(self) -> None:
         super().flush()
@@ -78,7 +112,33 @@ class ClientProtocol(ConnectionProtocol):
         super().__init__(GrpcConnection.client(options.config), tap=tap)
         self.session = ClientSession(self.connection, options.limits)
         self.ready: asyncio.Future[None] = self.loop.create_future()
+        self.upkeep: Upkeep | None = None
+        """Set where keepalive is on; it wants to be woken when the first call begins after a pause."""
+        self.goaway: GoAwayReceived | None = None
+        """The last GOAWAY that has come."""
         self._lost = lost
+
+    def keep_alive(self, keepalive: Keepalive) -> None:
+        """Ping while calls run, or always, as is configured. Called when the connection is ready."""
+        if keepalive.is_on:
+            session = self.session
+            self.upkeep = Upkeep(self, keepalive, None, lambda: 0, lambda: bool(session.calls))
+            self.upkeep.poll()
+
+    @property
+    def was_told_too_many_pings(self) -> bool:
+        """Whether the server has sent us away because of our PINGs (gRFC A8)."""
+        goaway = self.goaway
+        return (
+            goaway is not None
+            and goaway.error_code == ErrorCode.ENHANCE_YOUR_CALM
+            and goaway.debug_data == TOO_MANY_PINGS
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.upkeep is not None:
+            self.upkeep.stop()
+        super().connection_lost(exc)
 
     def events_received(self, events: list[Event]) -> None:
         if not self.ready.done():
@@ -86,6 +146,9 @@ class ClientProtocol(ConnectionProtocol):
         self.session.handle(events)
         self.schedule_flush()
         if not self.session.accepts_calls:
+            for event in events:
+                if isinstance(event, GoAwayReceived):
+                    self.goaway = event
             self._lost(self)
 
     def _watch_for_ready(self, events: list[Event]) -> None:

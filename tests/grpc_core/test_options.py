@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -44,6 +45,19 @@ UNDERSTOOD: list[tuple[str, Any, str, Any]] = [
     ("grpc.primary_user_agent", "one", "primary_user_agent", "one"),
     ("grpc.secondary_user_agent", "two", "secondary_user_agent", "two"),
     ("grpc.so_reuseport", 0, "reuse_port", False),
+    ("grpc.keepalive_time_ms", 2_500, "keepalive.time_s", 2.5),
+    ("grpc.keepalive_time_ms", 2**31 - 1, "keepalive.time_s", math.inf),
+    ("grpc.keepalive_timeout_ms", 50, "keepalive.timeout_s", 0.05),
+    ("grpc.keepalive_permit_without_calls", 1, "keepalive.without_calls", True),
+    ("grpc.http2.max_pings_without_data", 0, "keepalive.pings_without_data_max", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10, "keepalive.ping_interval_s_min", 0.01),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 0, "keepalive.ping_interval_s_min", 0.0),
+    ("grpc.http2.max_ping_strikes", 5, "keepalive.ping_strikes_max", 5),
+    ("grpc.max_connection_idle_ms", 100, "lifetime.idle_s", 0.1),
+    ("grpc.max_connection_age_ms", 100, "lifetime.age_s", 0.1),
+    ("grpc.max_connection_age_ms", 2**31 - 1, "lifetime.age_s", math.inf),
+    ("grpc.max_connection_age_grace_ms", 0, "lifetime.age_grace_s", 0.0),
+    ("grpc.client_idle_timeout_ms", 90_000, "idle_timeout_s", 90.0),
     ("grpc.so_reuseport", True, "reuse_port", True),
 ]
 
@@ -71,7 +85,7 @@ def test_keys_may_be_bytes_and_values_anything_with_int() -> None:
     assert options.limits.send_bytes_max == 9
 
 
-@pytest.mark.parametrize("key", ["grpc.keepalive_time_ms", "grpc.lb_policy_name", "my.own", ""])
+@pytest.mark.parametrize("key", ["grpc.http2.bdp_probe", "grpc.lb_policy_name", "my.own", ""])
 def test_other_keys_are_accepted_and_ignored(key: str) -> None:
     assert parse_options([(key, object())]) == Options()
 

@@ -734,6 +734,33 @@ def test_a_server_waits_for_the_answer_also_when_its_streams_are_done() -> None:
     assert peer.connection.is_closed
 
 
+def test_the_reason_of_a_shut_down_is_in_both_goaways_and_the_second_need_not_wait_for_ever() -> None:
+    peer = Peer.of_server()
+    peer.connection.finish_shut_down()
+    peer.connection.shut_down("max_age")
+    peer.expects("announced", goaway(2**31 - 1, 0, "max_age"), ping(b"goodbye?"))
+    stream_id = peer.opens(GET, end_stream=True)
+    peer.connection.finish_shut_down()
+    peer.connection.finish_shut_down()
+    peer.expects_only("once, without the answer", goaway(stream_id, 0, "max_age"))
+    peer.sends(build_ping(b"goodbye?", ack=True))
+    peer.connection.send_headers(stream_id, OK, True)
+    assert peer.connection.is_closed
+
+
+def test_progress_counts_heads_content_and_windows_of_streams_that_were_sent() -> None:
+    peer = Peer.of_server()
+    connection = peer.connection
+    stream_id = peer.opens(POST)
+    peer.sends(peer.data(stream_id, bytes(16_384)), peer.data(stream_id, bytes(16_384)), build_ping(b"12345678"))
+    assert connection.progress == 0, "receiving, and answering PINGs, is none"
+    connection.consume(stream_id, 32_768)
+    assert connection.progress == 1
+    connection.send_headers(stream_id, OK)
+    connection.send_data(stream_id, b"x", True)
+    assert connection.progress == 3
+
+
 def test_a_client_goes_away_when_its_streams_are_done() -> None:
     pair = Pair(None, Config(concurrent_streams_max=1))
     first, waiting = pair.client.open_stream(GET, True), pair.client.open_stream(GET, True)

@@ -383,10 +383,14 @@ def ping_ack(payload: bytes) -> Matcher:
     return _matcher(f"PING ACK({payload!r})", PING, 0, lambda frame: frame.flags == ACK and frame.payload == payload)
 
 
-def goaway(last_stream_id: int, error_code: int) -> Matcher:
-    """GOAWAY with this last stream id and code."""
-    text = f"GOAWAY({last_stream_id}, {error_code!r})"
-    return _matcher(text, GOAWAY, 0, lambda frame: parse_goaway(frame.payload)[:2] == (last_stream_id, error_code))
+def goaway(last_stream_id: int, error_code: int, debug_text: str | None = None) -> Matcher:
+    """GOAWAY with this last stream id and code, and this debug data if it is given."""
+
+    def check(frame: Frame) -> bool:
+        *numbers, debug_data = parse_goaway(frame.payload)
+        return numbers == [last_stream_id, error_code] and debug_text in (None, debug_data.decode())
+
+    return _matcher(f"GOAWAY({last_stream_id}, {error_code!r}, {debug_text!r})", GOAWAY, 0, check)
 
 
 def window_update(stream_id: int, increment: int) -> Matcher:
