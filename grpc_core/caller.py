@@ -1,51 +1,37 @@
-"""`python -m grpc_core call`: calls any method of a server that has reflection, with JSON in and out.
+"""`python -m grpc_core call`: calls any method of a server, with JSON in and out.
 
-What it prints is one line for each message. What goes wrong is one line too, with an exit code that says who is to
-blame: the server (1: a status other than OK), the user (2), or the way between them (3: there was no connection).
+What the server has, its reflection says, or a descriptor set in a file. What is printed is one line for each message.
+What goes wrong is one line too, with an exit code that says who is to blame: the server (1: a status other than OK),
+the user (2), or the way between them (3: there was no connection).
+
+A stream of requests from standard input is sent as it comes, each message when its JSON is whole, while responses are
+printed as they come: so a bidirectional call can be used by hand.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import math
-import sys
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from grpc_core.caller_arguments import CONNECTION, STATUS, USAGE, Failure, metadata_text, one_line
+from grpc_core.documents import DocumentSplitter, NotJson
 from grpc_core.errors import AioRpcError
-from grpc_core.metadata import MetadataPairs, MetadataValue, encode_metadata
+from grpc_core.json_messages import Types, from_json, to_json
+from grpc_core.metadata import MetadataPairs
 from grpc_core.proto_text import describe_symbol
 from grpc_core.reflection_client import NotConnected, ReflectionClient, ReflectionError
 from grpc_core.status import StatusCode
 from grpc_core.stub import KINDS
 
 Emit = Callable[[str], None]
-
-STATUS: Final = 1
-USAGE: Final = 2
-CONNECTION: Final = 3
-
-
-class Failure(Exception):
-    """What the user is told, and the exit code."""
-
-    def __init__(self, exit_code: int, text: str) -> None:
-        super().__init__(one_line(text))
-        self.exit_code = exit_code
-
-
-def one_line(text: str) -> str:
-    """The text without line ends and control characters: what a server says does not steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 @dataclass(frozen=True)
@@ -54,12 +40,18 @@ class Request:
 
     what: str = "list"
     symbol: str | None = None
-    documents: tuple[Any, ...] | None = None
-    """The JSON to send; None when none was given."""
+    documents: tuple[Any, ...] = ()
+    """The JSON to send, where it is known before the call."""
+    arriving: AsyncIterable[bytes] | None = None
+    """The JSON to send, where it comes during the call: UTF-8, cut anywhere."""
     metadata: MetadataPairs = ()
     timeout_s: float | None = None
     is_ascii: bool = False
     """Whether other characters are written as escapes."""
+    types: Types | None = None
+    """Who knows what the server has; None asks its reflection."""
+    tell: Emit | None = None
+    """Is told initial and trailing metadata and the status, if anybody is."""
     _began: float = field(default_factory=time.monotonic)
 
     def remaining_s(self) -> float | None:
@@ -67,87 +59,18 @@ class Request:
         return None if self.timeout_s is None else max(self.timeout_s - (time.monotonic() - self._began), 0.0)
 
 
-# -- what the command line says ----------------------------------------------------------------------------------------
-
-
-def read_documents(argument: str | None) -> tuple[Any, ...] | None:
-    """The JSON documents of `-d`: in the argument, in the file after `@`, or for `-` on standard input."""
-    if argument is None:
-        return None
-    try:
-        if argument in ("-", "@-"):
-            argument = sys.stdin.buffer.read().decode("utf-8")
-        elif argument.startswith("@"):
-            with open(argument[1:], encoding="utf-8") as file:
-                argument = file.read()
-    except OSError as error:
-        raise Failure(USAGE, f"-d {argument}: {error.strerror}")
-    except UnicodeDecodeError as error:
-        raise Failure(USAGE, f"-d {argument}: {error}")
-    return parse_documents(argument)
-
-
-def parse_documents(text: str) -> tuple[Any, ...]:
-    """Any number of JSON documents, with nothing but white space between them."""
-    decoder = json.JSONDecoder()
-    documents = []
-    position = len(text) - len(text.lstrip())
-    try:
-        while position < len(text):
-            document, position = decoder.raw_decode(text, position)
-            documents.append(document)
-            position = len(text) - len(text[position:].lstrip())
-    except json.JSONDecodeError as error:
-        raise Failure(USAGE, f"-d is not JSON: {error}")
-    except RecursionError:
-        raise Failure(USAGE, "-d is nested too deeply")
-    return tuple(documents)
-
-
-def parse_metadata(headers: Iterable[str]) -> MetadataPairs:
-    """The metadata of `-H "key: value"`; the value of a key that ends in -bin is base64."""
-    pairs: list[tuple[str, MetadataValue]] = []
-    for header in headers:
-        key, colon, value = header.partition(":")
-        key, value = key.strip().lower(), value.strip()
-        if not colon:
-            raise Failure(USAGE, f"-H {header!r} is not 'key: value'")
-        try:
-            decoded: MetadataValue = value
-            if key.endswith("-bin"):
-                decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-            encode_metadata([(key, decoded)])
-        except binascii.Error as error:
-            raise Failure(USAGE, f"-H {header!r}: the value of a key that ends in -bin is base64: {error}")
-        except ValueError as error:
-            raise Failure(USAGE, f"-H {header!r}: {error}")
-        pairs.append((key, decoded))
-    return tuple(pairs)
-
-
-def parse_timeout(text: str) -> float:
-    """Seconds, more than none. Raises ValueError."""
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(text)
-    return seconds
-
-
-# -- what is done ------------------------------------------------------------------------------------------------------
-
-
 async def run(channel: Any, request: Request, emit: Emit) -> None:
     """Do what is asked, on a channel of `grpc_core.aio`; each line of the answer goes to `emit`. Raises Failure."""
-    reflection = ReflectionClient(channel, request.metadata, request.remaining_s)
+    types = request.types or ReflectionClient(channel, request.metadata, request.remaining_s)
     try:
         if request.what == "list":
-            for name in await reflection.services():
+            for name in await types.services():
                 emit(one_line(name))
         elif request.what == "describe":
-            for symbol in [request.symbol] if request.symbol is not None else await reflection.services():
-                emit(await _describe(reflection, symbol.lstrip(".")))
+            for symbol in [request.symbol] if request.symbol is not None else await types.services():
+                emit(await _describe(types, symbol.lstrip(".")))
         else:
-            await _call(channel, await _method(reflection, request.what), request, reflection, emit)
+            await _Exchange(channel, await _method(types, request.what), request, types, emit).run()
     except NotConnected as error:
         raise Failure(CONNECTION, f"no connection to {channel.target}: {error}")
     except ReflectionError as error:
@@ -155,23 +78,23 @@ async def run(channel: Any, request: Request, emit: Emit) -> None:
     except AioRpcError as error:
         raise Failure(STATUS, f"{error.code().name}: {error.details()}")
     finally:
-        reflection.close()
+        types.close()
 
 
-async def _describe(reflection: ReflectionClient, symbol: str) -> str:
-    await reflection.find(symbol)
+async def _describe(types: Types, symbol: str) -> str:
+    await types.find(symbol)
     try:
-        return describe_symbol(reflection.pool, symbol)
+        return describe_symbol(types.pool, symbol)
     except KeyError:
         raise Failure(STATUS, f"NOT_FOUND: {symbol} is not a service, a method, a message or an enum")
 
 
-async def _method(reflection: ReflectionClient, name: str) -> MethodDescriptor:
+async def _method(types: Types, name: str) -> MethodDescriptor:
     """The method called `package.Service/Method`, with a slash before it or without."""
     service_name, _, method_name = name.lstrip("/").rpartition("/")
-    await reflection.find(service_name)
+    await types.find(service_name)
     try:
-        service = reflection.pool.FindServiceByName(service_name)
+        service = types.pool.FindServiceByName(service_name)
     except KeyError:
         raise Failure(STATUS, f"NOT_FOUND: {service_name} is not a service")
     try:
@@ -181,94 +104,131 @@ async def _method(reflection: ReflectionClient, name: str) -> MethodDescriptor:
         raise Failure(STATUS, f"NOT_FOUND: {service_name} has no method {method_name!r}; it has {names}")
 
 
-async def _call(
-    channel: Any, method: MethodDescriptor, request: Request, reflection: ReflectionClient, emit: Emit
-) -> None:
-    service = method.containing_service.full_name
-    messages = await _messages(method, request, reflection)
-    make = getattr(channel, KINDS[method.client_streaming, method.server_streaming])(
-        f"/{service}/{method.name}",
-        request_serializer=GetMessageClass(method.input_type).SerializeToString,
-        response_deserializer=GetMessageClass(method.output_type).FromString,
-    )
-    argument = iter(messages) if method.client_streaming else messages[0]
-    call = make(argument, metadata=request.metadata, timeout=request.remaining_s())
-    if method.server_streaming:
-        async for response in call:
-            emit(await _to_json(response, request, reflection))
-    else:
-        emit(await _to_json(await call, request, reflection))
+class _Exchange:
+    """One call: what is sent, and what comes back, each at its own pace."""
 
-
-# -- JSON to messages and back -----------------------------------------------------------------------------------------
-#
-# google.protobuf.Any holds a message of whatever type; its name stands in the JSON under "@type", or in the message. No
-# descriptor refers to that type, so it is asked for as soon as its name is seen.
-
-
-async def _messages(method: MethodDescriptor, request: Request, reflection: ReflectionClient) -> list[Any]:
-    """The messages to send. Without -d it is one without any field, or for a stream of them none."""
-    documents = request.documents or ()
-    if not method.client_streaming:
-        if len(documents) > 1:
-            raise Failure(USAGE, f"-d has {len(documents)} JSON documents; {method.name} takes one message")
-        documents = documents or ({},)
-    for name in _types_named(documents):
-        await reflection.find_message(name)
-    message_class = GetMessageClass(method.input_type)
-    messages = []
-    for number, document in enumerate(documents, 1):
-        try:
-            messages.append(json_format.ParseDict(document, message_class(), descriptor_pool=reflection.pool))
-        except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
-            # json_format raises what it stumbles upon when a document is not of the shape of the message.
-            name = method.input_type.full_name
-            raise Failure(USAGE, f"-d, document {number} is not a {name}: {error}")
-    return messages
-
-
-def _types_named(documents: Iterable[Any]) -> set[str]:
-    """The names under "@type", however deep."""
-    names = set()
-    waiting = list(documents)
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.values()
-            names.add(str(value.get("@type", "")).rpartition("/")[2])
-        elif isinstance(value, list):
-            waiting += value
-    return names - {""}
-
-
-async def _to_json(message: Any, request: Request, reflection: ReflectionClient) -> str:
-    await _find_types_in(message, reflection)
-    try:
-        return json_format.MessageToJson(
-            message, indent=None, ensure_ascii=request.is_ascii, descriptor_pool=reflection.pool
+    def __init__(self, channel: Any, method: MethodDescriptor, request: Request, types: Types, emit: Emit) -> None:
+        self._method = method
+        self._request = request
+        self._types = types
+        self._emit = emit
+        self._failure: Failure | None = None  # of what was to be sent
+        self._asking = asyncio.Lock()  # questions and answers about types go over one stream
+        self._make = getattr(channel, KINDS[method.client_streaming, method.server_streaming])(
+            f"/{method.containing_service.full_name}/{method.name}",
+            request_serializer=GetMessageClass(method.input_type).SerializeToString,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
         )
-    except (json_format.Error, DecodeError, TypeError, ValueError) as error:
-        raise Failure(STATUS, f"{StatusCode.INTERNAL.name}: a response cannot be written as JSON: {error}")
 
+    async def run(self) -> None:
+        """Make the call. Raises AioRpcError, NotConnected and Failure."""
+        settings = {"metadata": self._request.metadata}
+        if not self._method.client_streaming:
+            message = await self._only_message()
+            call = self._make(message, timeout=self._request.remaining_s(), **settings)
+            await self._receive(call)
+            return
+        # What is known before the call is looked through before the call.
+        known = [message async for message in self._messages()] if self._request.arriving is None else None
+        call = self._make(timeout=self._request.remaining_s(), **settings)
+        sending = asyncio.get_running_loop().create_task(self._send(call, known))
+        try:
+            await self._receive(call)
+        except asyncio.CancelledError:
+            if self._failure is None:
+                raise
+            raise self._failure
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
 
-async def _find_types_in(message: Any, reflection: ReflectionClient) -> None:
-    """Have the pool know the types of what is in an Any, however deep."""
-    waiting = [message]
-    while waiting:
-        value = waiting.pop()
-        if value.DESCRIPTOR.full_name == "google.protobuf.Any":
-            descriptor = await reflection.find_message(value.type_url.rpartition("/")[2])
-            if descriptor is not None:
-                try:
-                    waiting.append(GetMessageClass(descriptor).FromString(value.value))
-                except DecodeError:
-                    pass  # json_format says so too
-            continue
-        for field_descriptor, content in value.ListFields():
-            if field_descriptor.message_type is None:
-                continue
-            if isinstance(content, Message):
-                waiting.append(content)
+    # -- what is sent --------------------------------------------------------------------------------------------------
+
+    async def _only_message(self) -> Message:
+        """The message to send; without -d it is one without any field."""
+        messages = [message async for message in self._messages()]
+        if len(messages) > 1:
+            raise Failure(USAGE, f"-d has {len(messages)} JSON documents; {self._method.name} takes one message")
+        return messages[0] if messages else GetMessageClass(self._method.input_type)()
+
+    async def _messages(self) -> AsyncIterator[Message]:
+        """The messages to send, each as soon as it is whole. Raises Failure."""
+        number = 0
+        async for document in self._documents():
+            number += 1
+            try:
+                async with self._asking:
+                    message = await from_json(document, self._method.input_type, self._types)
+            except ValueError as error:
+                raise Failure(USAGE, f"-d, document {number} {error}")
+            except AioRpcError as error:
+                raise Failure(STATUS, f"{error.code().name}: {error.details()}")
+            yield message
+
+    async def _documents(self) -> AsyncIterator[Any]:
+        for document in self._request.documents:
+            yield document
+        if self._request.arriving is None:
+            return
+        splitter = DocumentSplitter()
+        try:
+            async for octets in self._request.arriving:
+                for document in splitter.feed(octets):
+                    yield document
+            for document in splitter.feed(b"", is_last=True):
+                yield document
+        except NotJson as error:
+            raise Failure(USAGE, f"-d {error}")
+        except OSError as error:
+            raise Failure(USAGE, f"-d -: {error.strerror}")
+
+    async def _send(self, call: Any, known: list[Message] | None) -> None:
+        """Send all messages; when one of them is none, the call is cancelled."""
+        try:
+            if known is not None:
+                for message in known:
+                    await call.write(message)
             else:
-                parts = content.values() if isinstance(content, Mapping) else content
-                waiting += [part for part in parts if isinstance(part, Message)]
+                async for message in self._messages():
+                    await call.write(message)
+            await call.done_writing()
+        except Failure as failure:
+            self._failure = failure
+            call.cancel()
+        except (asyncio.InvalidStateError, AioRpcError):
+            pass  # the call is over: who receives is told why
+
+    # -- what comes back -----------------------------------------------------------------------------------------------
+
+    async def _receive(self, call: Any) -> None:
+        try:
+            await call.wait_for_connection()
+        except AioRpcError as error:
+            if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
+                raise NotConnected(error.details())
+            raise
+        try:
+            await self._tell_metadata("initial", call.initial_metadata)
+            if self._method.server_streaming:
+                async for response in call:
+                    await self._show(response)
+            else:
+                await self._show(await call)
+        finally:
+            if self._request.tell is not None and call.done() and not call.cancelled():
+                await self._tell_metadata("trailing", call.trailing_metadata)
+                self._request.tell(f"status: {(await call.code()).name}")
+
+    async def _tell_metadata(self, which: str, get: Callable[[], Any]) -> None:
+        if self._request.tell is not None:
+            with contextlib.suppress(AioRpcError):  # the call says so itself
+                for key, value in await get():
+                    self._request.tell(one_line(f"{which} metadata: {metadata_text(key, value)}"))
+
+    async def _show(self, message: Message) -> None:
+        try:
+            async with self._asking:
+                line = await to_json(message, self._types, self._request.is_ascii)
+        except ValueError as error:
+            raise Failure(STATUS, f"{StatusCode.INTERNAL.name}: {error}")
+        self._emit(line)

@@ -145,12 +145,20 @@ def _waits(path: str, use: Use) -> bool:
     return use.top in (WAITING_BUILTINS if use.is_call else WAITING_MODULES) or use.is_of("http2.aio")
 
 
-GRPC_COMMAND_LINES = ("grpc_core/__main__.py", "grpc_core/demo.py")
+GRPC_COMMAND_LINES = (
+    "grpc_core/__main__.py",
+    "grpc_core/caller.py",
+    "grpc_core/demo.py",
+    "grpc_core/serve.py",
+    "grpc_core/standard_input.py",
+)
 PROTOBUF_FILES = (
     "grpc_core/caller.py",
     "grpc_core/demo.py",
     "grpc_core/descriptions.py",
+    "grpc_core/descriptor_set.py",
     "grpc_core/health.py",
+    "grpc_core/json_messages.py",
     "grpc_core/proto_text.py",
     "grpc_core/reflection.py",
     "grpc_core/reflection_client.py",
@@ -168,7 +176,7 @@ def _loads_protobuf(path: str, use: Use) -> bool:
 def _loads_asyncio(path: str, use: Use) -> bool:
     if path == "grpc_core/__init__.py" and use.where is not Where.MODULE:
         return use.is_of("asyncio")  # It knows `aio` and `sync` by name, and imports them when it is asked for them.
-    if path == "grpc_core/credentials.py" and use.where is not Where.MODULE:
+    if path in ("grpc_core/credentials.py", "grpc_core/caller_arguments.py") and use.where is not Where.MODULE:
         return use.is_of("asyncio")  # TLS contexts are made when they are asked for, as http2.aio.tls says.
     return any(use.is_of(module) for module in ("asyncio", "grpc_core.aio", "grpc_core.sync", "http2.aio"))
 

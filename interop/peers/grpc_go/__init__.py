@@ -15,13 +15,13 @@ from interop.peers.peer import Commands
 SOURCES = Path(__file__).parent
 
 
-def recipe(stem: str, *packages: str) -> Recipe:
-    """How the Go packages are built, each a program."""
+def recipe(stem: str, *packages: str, what: str = "grpc-go's programs") -> Recipe:
+    """How the Go packages are built, each a program. `what` they are is said while that goes on."""
 
     def commands(output: Path) -> list[list[str]]:
         return [["go", "build", "-buildvcs=false", "-o", f"{output}{os.sep}", *packages]]
 
-    return Recipe(stem, "grpc-go's programs", "Go", ("go.mod", "go.sum", "**/*.go"), ("go",), commands)
+    return Recipe(stem, what, "Go", ("go.mod", "go.sum", "**/*.go"), ("go",), commands)
 
 
 def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
