@@ -30,6 +30,9 @@ _CONFIG = Config(
     # What a cancelled call may cost is bounded by `aio.server`, which counts handlers until they end.
     resets_max=2_000,
     resets_per_s=500.0,
+    # Other implementations have no limit, and there are programs with a stream for each of their users. What all
+    # streams of a connection may hold together is bounded by its window.
+    concurrent_streams_max=10_000,
     # A malformed path is answered with UNIMPLEMENTED, by us.
     check_path=False,
 )

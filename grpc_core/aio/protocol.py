@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from grpc_core.aio.security import Security
 from grpc_core.aio.upkeep import Upkeep
@@ -17,6 +18,9 @@ from grpc_core.session import ClientSession, GrpcConnection, ServerSession
 from grpc_core.target import format_peer
 from http2 import ConnectionTerminated, ErrorCode, Event, GoAwayReceived, PingReceived, SettingsReceived
 from http2.aio.transport import ConnectionProtocol, Tap
+
+if TYPE_CHECKING:
+    from grpc_core.aio.rpc import Rpc
 
 
 class ServerProtocol(ConnectionProtocol):
@@ -34,7 +38,8 @@ class ServerProtocol(ConnectionProtocol):
         self._made = made
         self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits)
         self.running = 0
-        """Handlers that have begun and not ended, whatever became of their streams."""
+        """Handlers that may run and have not ended, whatever became of their streams."""
+        self._in_line: dict[Rpc, None] = {}
         self._peer = ""
         self._security: Security | None = None
         self._locality = locality
@@ -67,6 +72,30 @@ class ServerProtocol(ConnectionProtocol):
 
     def _has_calls(self) -> bool:
         return bool(self.session.calls) or self.running > 0
+
+    def run_in_turn(self, rpc: Rpc) -> None:
+        """Let a call begin, as soon as fewer handlers run than streams are allowed.
+
+        A call that its client has cancelled counts until its handler ends: else opening and cancelling calls would cost
+        a client nothing and us a handler each time (CVE-2023-44487). Who waits here has an open stream, and there is a
+        limit on those.
+        """
+        if self.running < self._options.config.concurrent_streams_max:
+            self.running += 1
+            rpc.begin()
+        else:
+            self._in_line[rpc] = None
+
+    def ended(self, rpc: Rpc) -> None:
+        """A call will not run, or not any longer."""
+        if rpc in self._in_line:
+            del self._in_line[rpc]
+            return
+        self.running -= 1
+        if self._in_line:
+            following = next(iter(self._in_line))
+            del self._in_line[following]
+            self.run_in_turn(following)
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)

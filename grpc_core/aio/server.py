@@ -213,7 +213,7 @@ class Server:
             raise ConnectionRefusedError("the server is not running")
         return self._connected(None)
 
-    def _connected(self, locality: LocalConnectionType | None) -> ServerProtocol:
+    def _connected(self, locality: LocalConnectionType | None = None) -> ServerProtocol:
         tap = self._tap_factory() if self._tap_factory is not None else None
         return ServerProtocol(self._options, self._made, self._accept, tap, locality)
 
@@ -241,22 +241,17 @@ class Server:
         if self._concurrent_max is not None and len(self._rpcs) >= self._concurrent_max:
             call.finish(StatusCode.RESOURCE_EXHAUSTED, CONCURRENCY_EXCEEDED)
             return
-        if protocol.running >= self._options.config.concurrent_streams_max:
-            # Calls that their client has cancelled count until their handlers end (CVE-2023-44487).
-            call.reset(ErrorCode.REFUSED_STREAM)
-            return
         call.compress_with(self._coding)
         rpc = Rpc(self, protocol, call, handler)
         self._rpcs.add(rpc)
-        protocol.running += 1
         call.observer = rpc
-        rpc.begin()
+        protocol.run_in_turn(rpc)
 
     def rpc_ended(self, rpc: Rpc) -> None:
         """A handler has ended, or never began and never will."""
         if rpc in self._rpcs:
             self._rpcs.discard(rpc)
-            rpc.protocol.running -= 1
+            rpc.protocol.ended(rpc)
 
     @property
     def thread_pool(self) -> concurrent.futures.Executor | None:

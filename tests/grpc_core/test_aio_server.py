@@ -23,10 +23,12 @@ from http2.frames import (
     DATA,
     GOAWAY,
     HEADERS,
+    PING,
     PREFACE,
     RST_STREAM,
     WINDOW_UPDATE,
     build_frame,
+    build_ping,
     build_rst_stream,
     build_settings,
     build_window_update,
@@ -456,16 +458,23 @@ def test_cve_2023_44487_handlers_of_cancelled_calls_count_until_they_end() -> No
             return b""
 
         options = (("grpc.max_concurrent_streams", 3),)
-        async with serving({"Stubborn": stubborn}, options=options) as (_, port), await Raw.connect(port) as raw:
+        async with serving({"Stubborn": stubborn}, options=options) as (server, port), await Raw.connect(port) as raw:
             fields = request(path=b"/test.Service/Stubborn")
             for stream_id in (1, 3, 5):
                 raw.sends(raw.headers(stream_id, fields), raw.data(stream_id, message(b""), end_stream=True))
             await started.count(3)
             raw.sends(*(build_rst_stream(stream_id, ErrorCode.CANCEL) for stream_id in (1, 3, 5)))
-            assert described(await raw.calls(7, fields, message(b""))) == "RST_STREAM REFUSED_STREAM"
+            raw.sends(raw.headers(7, REQUEST), raw.data(7, message(b"7"), end_stream=True))
+            raw.sends(raw.headers(9, REQUEST), raw.data(9, message(b"9"), end_stream=True))
+            raw.sends(build_rst_stream(7, ErrorCode.CANCEL))
+            raw.sends(build_ping(bytes(8)))
+            await raw.next_of(PING)
+            (protocol,) = server._protocols
+            assert protocol.running == 3, "the call that is not cancelled waits for its turn"
+            await serves(f"127.0.0.1:{port}")  # other connections do not
             hold.set()
-            await serves(f"127.0.0.1:{port}")
-            assert described(await raw.calls(9, REQUEST, message(b""))) == "`:status 200`, DATA, `grpc-status 0`"
+            assert described(await raw.answer(9)) == "`:status 200`, DATA, `grpc-status 0`"
+            assert described(await raw.calls(11, REQUEST, message(b""))) == "`:status 200`, DATA, `grpc-status 0`"
 
     run(main())
 
