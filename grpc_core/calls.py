@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from grpc_core.compression import Coding, encoded
 from grpc_core.headers import CODED_RESPONSE_HEADS, RESPONSE_HEAD, RequestInfo, ResponseInfo, with_fields
 from grpc_core.metadata import Fields, MetadataPairs
-from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_reset
+from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
 from grpc_core.wire import MessageError, MessageReader, Received, check_sent_size, frame_message
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
 from http2.errors import StreamClosedError, UsageError, error_name
@@ -250,7 +250,9 @@ class ClientCall:
             detail = f" ({event.reason})" if event.reason else ""
             self._finish(status_from_reset(event.error_code), f"Received RST_STREAM with error code {name}{detail}")
         else:
-            self._finish(StatusCode.INTERNAL, f"the server's answer breaks HTTP/2: {event.reason}")
+            code = status_from_fault(event.error_code)
+            fault = "is more than we take" if code is StatusCode.RESOURCE_EXHAUSTED else "breaks HTTP/2"
+            self._finish(code, f"the server's answer {fault}: {event.reason}")
 
     def on_connection_lost(self, event: ConnectionTerminated) -> None:
         """The connection is gone. A request that still waited for the server's permission was never sent."""
@@ -449,9 +451,14 @@ class ServerCall:
             self.observer.message_received()
 
     def fail(self, code: StatusCode, details: str) -> None:
-        """End the call for a fault of the client's, and let the handler know."""
+        """End the call for a fault of the client's, its deadline, or ours, and let the handler know."""
         if not self.is_over:
-            self.finish(code, details)
+            if code is StatusCode.DEADLINE_EXCEEDED and self._connection.queued_bytes(self.stream_id):
+                # A status would wait behind messages that the client has no window for, and no time: gRPC over HTTP2
+                # ("Errors") has RST_STREAM for when "the payload byte sequence is incomplete".
+                self.reset(reset_from_status(code))
+            else:
+                self.finish(code, details)
             self.is_cancelled = True
             self.cancel_reason = details
             if self.observer is not None:

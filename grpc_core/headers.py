@@ -175,21 +175,26 @@ def response_info(head: Head) -> ResponseInfo:
 # -- what we send ------------------------------------------------------------------------------------------------------
 
 
-def with_fields(head: Head, fields: Fields) -> Head:
-    """A head with metadata fields at its end."""
-    if not fields:
+def with_fields(head: Head, fields: Fields, timeout: bytes | None = None) -> Head:
+    """A head with metadata fields at its end, and perhaps `grpc-timeout`.
+
+    gRPC over HTTP2: "implementations should send Timeout immediately after the reserved headers".
+    """
+    if not fields and timeout is None:
         return head
+    early: Fields = () if timeout is None else ((b"grpc-timeout", timeout),)
     try:
-        return extended(head, fields)
+        return extended(head, fields, early)
     except MalformedMessage:  # a field with rules of its own in HTTP: cookie, which may stand there any number of times
-        return read_head(head.fields + fields, check_path=False, join_cookies=False)
+        plain = extended(head, (), early)
+        return read_head(plain.fields + fields, check_path=False, join_cookies=False)
 
 
 def request_head(path: str, authority: str, scheme: str, user_agent: str, coding: Coding | None = None) -> Head:
     """The part of a request head that is the same for every call of a method.
 
-    Pseudo-header fields first, then what gRPC defines, as the document asks; `grpc-timeout` and metadata are appended
-    with `with_fields`. Raises ValueError.
+    Pseudo-header fields first, then what gRPC defines, as the document asks; `grpc-timeout` and metadata are added by
+    `with_fields`. Raises ValueError.
     """
     fields: Fields = (
         (b":method", b"POST"),

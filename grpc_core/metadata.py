@@ -12,7 +12,8 @@ Some fields of the block belong to HTTP and to gRPC. They are neither shown to t
     fields                                              received                    asked to send
     :path ..., content-type, te, grpc-*                 hidden                      ValueError, or left out: see below
     grpc-trace-bin and four more that applications use  shown                       sent
-    user-agent, host                                    shown                       left out
+    host (it is, or stands for, :authority)             hidden                      left out
+    user-agent                                          shown                       left out
     connection and its kin (RFC 9113 §8.2.2)            never get past HTTP/2       ValueError
 
 What `decode_metadata` shows, `encode_metadata` accepts: a server may echo whatever it was sent. So a name outside the
@@ -173,6 +174,7 @@ _HIDDEN: Final = frozenset(
         b"grpc-message",
         b"grpc-status",
         b"grpc-timeout",
+        b"host",
         b"te",
     }
 )

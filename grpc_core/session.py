@@ -18,7 +18,7 @@ from grpc_core.headers import (
     request_info,
     response_info,
 )
-from grpc_core.status import StatusCode
+from grpc_core.status import StatusCode, status_from_fault
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from hpack_codec import FieldList
 from http2 import (
@@ -35,7 +35,7 @@ from http2 import (
     TrailersReceived,
     UsageError,
 )
-from http2.errors import error_name
+from http2.errors import StreamError, error_name
 from http2.messages import MalformedMessage
 
 
@@ -52,7 +52,12 @@ class GrpcConnection(Connection):
 
     RFC 9113 §8.2.1 makes such a message malformed, but gRPC's percent-encoding leaves %x20 as it is, wherever it stands
     ("Percent-Byte-Unencoded"), and C-core sends it so: in the `grpc-message` of an exception without text, for one.
+
+    What a server answers to a request that breaks HTTP/2, or is too large, carries a gRPC status with the reason.
     """
+
+    def _answer_to(self, error: StreamError, status: int) -> Head:
+        return Refusal(status_from_fault(error.error_code), error.reason, status).head()
 
     def _read_head(self, fields: FieldList) -> Head:
         try:

@@ -447,8 +447,9 @@ class Connection:
         if state == IDLE:  # §6.4: "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
             raise errors.ConnectionError(error.error_code, str(error), error.rule)
         if stream is not None and error.answer_status and not self.is_client and stream.send_phase == HEAD_DUE:
-            answer = read_head(((b":status", b"%d" % error.answer_status), (b"content-length", b"0")))
-            self.emit_control(build_field_block(self.encoder.encode(answer.fields), stream.id, True, 16_384))
+            answer = self._answer_to(error, error.answer_status)
+            if answer.size <= self.peer.field_list_bytes_max:
+                self.emit_control(build_field_block(self.encoder.encode(answer.fields), stream.id, True, 16_384))
         self.emit_control(build_rst_stream(error.stream_id, error.error_code))
         self.events.append(StreamReset(error.stream_id, error.error_code, False, error.reason))
         if stream is not None:
@@ -509,6 +510,10 @@ class Connection:
             self._finish_draining()
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _answer_to(self, error: StreamError, status: int) -> Head:
+        """What a server answers to a request that it cannot use, before it resets the stream."""
+        return read_head(((b":status", b"%d" % status), (b"content-length", b"0")))
 
     def _read_head(self, fields: FieldList) -> Head:
         return read_head(fields, check_path=self.config.check_path, join_cookies=self.config.join_cookies)

@@ -156,15 +156,20 @@ def read_head(fields: FieldList, *, check_path: bool = True, join_cookies: bool 
     return head
 
 
-def extended(head: Head, fields: FieldList) -> Head:
-    """A head with more (regular) fields at its end: only these are checked. Raises MalformedMessage.
+def extended(head: Head, fields: FieldList, early: FieldList = ()) -> Head:
+    """A head with more (regular) fields: `early` right behind its pseudo-header fields, `fields` at its end.
 
-    For a caller that sends much the same head again and again; fields with rules of their own belong into the first.
+    Only these are checked. Raises MalformedMessage. For a caller that sends much the same head again and again; fields
+    with rules of their own belong into the first.
     """
-    for name, value in fields:
+    for name, value in early + fields:
         if not _is_name(name) or _bad_value(value) or name in _NEEDS_A_LOOK:
             raise _malformed(f"field {_text(name)}: {_text(value)} cannot be added to a head")
-    result = Head(head.kind, head.fields + fields)
+    all_fields = head.fields
+    if early:
+        index = sum([name[:1] == b":" for name, _ in all_fields])
+        all_fields = all_fields[:index] + early + all_fields[index:]
+    result = Head(head.kind, all_fields + fields)
     result.method, result.scheme, result.authority, result.path = head.method, head.scheme, head.authority, head.path
     result.protocol, result.status, result.content_length = head.protocol, head.status, head.content_length
     return result

@@ -240,7 +240,8 @@ def _head_error(stream: Stream, fault: MalformedMessage | FieldListTooLarge) -> 
         error = _malformed(stream, str(fault), fault.rule)
         error.answer_status = fault.status
         return error
-    return StreamError(stream.id, ErrorCode.PROTOCOL_ERROR, str(fault), fault.rule, answer_status=431)
+    # §10.5.1: nothing is wrong with the list but its size, and what an endpoint does about that is left to it.
+    return StreamError(stream.id, ErrorCode.ENHANCE_YOUR_CALM, str(fault), fault.rule, answer_status=431)
 
 
 def _on_request_side(stream: Stream, head: Head, end_stream: int) -> HeadEvent:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from grpc_core.credentials import AuthMetadataContext, CallCredentials, MetadataPairs, Plugin
+from grpc_core.errors import RpcError
 from grpc_core.metadata import Fields, encode_metadata
-from grpc_core.status import StatusCode
+from grpc_core.status import StatusCode, from_control_plane, normalize_code
 
 if TYPE_CHECKING:
     from grpc_core.aio.channel import Method
+
+
+PLUGIN_FAILED = "Getting metadata from plugin failed with error: "
 
 
 class CredentialsFailed(Exception):
@@ -31,11 +36,27 @@ async def credential_fields(credentials: CallCredentials, method: Method[Any, An
         try:
             fields += encode_metadata(await _ask(plugin, context))
         except Exception as error:
-            # grpcio: whatever goes wrong in a plugin makes the call UNAVAILABLE.
-            raise CredentialsFailed(
-                StatusCode.UNAVAILABLE, f'Getting metadata from plugin failed with error: "{error}"'
-            )
+            raise _failure(error)
     return fields
+
+
+def _failure(error: Exception) -> CredentialsFailed:
+    """The status for whatever went wrong in a plugin: its own, where it is an error of a call, else UNAVAILABLE.
+
+    A plugin that made a call to get a token reports, for instance, UNAUTHENTICATED by handing on what it raised.
+    """
+    text = f'{PLUGIN_FAILED}"{error}"'
+    code_of: Callable[[], object] | None = getattr(error, "code", None)
+    if not isinstance(error, RpcError) or not callable(code_of):
+        return CredentialsFailed(StatusCode.UNAVAILABLE, text)
+    details_of: Callable[[], object] | None = getattr(error, "details", None)
+    if callable(details_of) and (details := details_of()):
+        text = f'{PLUGIN_FAILED}"{details}"'
+    try:
+        code = normalize_code(code_of())
+    except (TypeError, ValueError):
+        return CredentialsFailed(StatusCode.UNAVAILABLE, text)
+    return CredentialsFailed(*from_control_plane(code, text, "call credentials"))
 
 
 async def _ask(plugin: Plugin, context: AuthMetadataContext) -> MetadataPairs:

@@ -195,12 +195,11 @@ class Call(interfaces.Call, Generic[Request, Response]):
 
     def _start_on(self, protocol: ClientProtocol) -> None:
         fields = self._fields + self._credential_fields
-        if self._deadline is not None:
-            fields = ((b"grpc-timeout", encode_timeout(self._deadline - self._loop.time())),) + fields
+        timeout = None if self._deadline is None else encode_timeout(self._deadline - self._loop.time())
         coding = self._settings.coding
         head = self.method.head(coding)
         try:
-            self._attempt = protocol.session.start(with_fields(head, fields), self, coding)
+            self._attempt = protocol.session.start(with_fields(head, fields, timeout), self, coding)
         except Http2UsageError as error:
             self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
             return

@@ -626,7 +626,7 @@ class Refusing:
                 raw.sends(build_rst_stream(stream_id, ErrorCode.REFUSED_STREAM))
 
 
-@pytest.mark.wire("W165")
+@pytest.mark.wire("W165", "A20.17")
 @pytest.mark.parametrize("how", ["refused", "goaway"])
 def test_w165_an_unprocessed_request_is_made_again_once(how: str) -> None:
     async def main() -> None:

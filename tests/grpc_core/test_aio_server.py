@@ -371,6 +371,7 @@ def test_codecs_of_the_handler_and_what_breaks_them(caplog: pytest.LogCaptureFix
 # -- sizes -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W057")
 def test_size_limits_of_the_server_both_ways() -> None:
     async def grow(request: bytes, context: aio.ServicerContext) -> bytes:
         return request * 10
@@ -390,6 +391,7 @@ def test_size_limits_of_the_server_both_ways() -> None:
     run(main())
 
 
+@pytest.mark.wire("W057")
 def test_the_default_limit_is_4_mib_and_minus_one_is_none() -> None:
     async def main() -> None:
         async with joined() as (_, channel):

@@ -190,6 +190,7 @@ def test_both_ways_in_turn_and_at_once(pair: tuple[Any, Any], name: str) -> None
     play(pair, scene)
 
 
+@pytest.mark.wire("W093")
 def test_the_messages_before_a_bad_status_are_delivered(pair: tuple[Any, Any]) -> None:
     async def scene(channel: Any, grpc: Any) -> None:
         call = channel.stream_stream("/test.Streams/FailAfterTwo")()

@@ -85,6 +85,7 @@ def test_w082_a_status_before_anything_else_is_trailers_only() -> None:
     peer.expects_only("one field block, and no reset: the request was over", headers(1, fields, end_stream=True))
 
 
+@pytest.mark.wire("W040", "W082")
 def test_a_trailers_only_answer_is_all_trailing_metadata() -> None:
     pair = Sessions()
     call, served, log = pair.open()
@@ -114,6 +115,7 @@ def test_w092_an_early_answer_asks_the_client_to_stop() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W093")
 def test_the_status_does_not_overtake_data_that_waits_for_the_window() -> None:
     pair = Sessions(client_config=Config(stream_window_bytes=10))
     call, served, _ = pair.open()
@@ -130,6 +132,7 @@ def test_the_status_does_not_overtake_data_that_waits_for_the_window() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W092")
 def test_an_answer_before_the_request_has_left_resets_the_rest() -> None:
     """The request waits for a window that the server will never open: nobody may wait for it for ever."""
     pair = Sessions(server_config=Config(stream_window_bytes=10))
@@ -166,6 +169,7 @@ def test_the_send_queue_tells_when_there_is_room() -> None:
 # -- sizes -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W057")
 def test_a_message_over_the_senders_limit_is_not_sent() -> None:
     pair = Sessions(client_limits=Limits(send_bytes_max=3), server_limits=Limits(send_bytes_max=4))
     call, served, _ = pair.open()
@@ -207,6 +211,7 @@ def test_w057_a_response_over_the_limit_ends_the_call_with_a_reset() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W037", "W100")
 @pytest.mark.parametrize("limit", [100, 250, 300])
 def test_metadata_over_the_clients_limit_ends_the_call_with_a_status_if_there_is_room(limit: int) -> None:
     pair = Sessions(client_config=Config(field_list_bytes_max=limit))
@@ -222,6 +227,7 @@ def test_metadata_over_the_clients_limit_ends_the_call_with_a_status_if_there_is
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W037")
 def test_trailers_over_the_clients_limit_after_the_headers() -> None:
     pair = Sessions(client_config=Config(field_list_bytes_max=300))
     call, served, _ = pair.open()
@@ -277,6 +283,7 @@ def test_a_call_without_observer_fails_quietly() -> None:
     assert served.is_cancelled
 
 
+@pytest.mark.wire("W054")
 def test_request_trailers_end_the_messages() -> None:
     pair = Sessions()
     call, served, _ = pair.open()
@@ -290,6 +297,7 @@ def test_request_trailers_end_the_messages() -> None:
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W125")
 def test_data_that_comes_after_the_status_is_credited_back() -> None:
     """By more than the connection's window, so that lost credit would stop it."""
     pair = Sessions(server_config=Config(connection_window_bytes=WINDOW))
@@ -352,6 +360,7 @@ def test_an_answer_that_is_no_grpc_ends_the_call(
     assert not pair.client_session.calls
 
 
+@pytest.mark.wire("W091")
 def test_a_response_that_is_not_grpc_is_not_waited_for() -> None:
     pair, peer = client_and_peer()
     call, log = pair.start()
@@ -529,6 +538,7 @@ def test_a_message_larger_than_the_window_arrives_only_while_it_is_wanted(wanted
     pair.check_nothing_left()
 
 
+@pytest.mark.wire("W125")
 def test_a_reader_that_does_not_consume_stalls_its_sender_in_both_directions() -> None:
     pair = Sessions()
     call, served, _ = pair.open()

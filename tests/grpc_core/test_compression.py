@@ -90,6 +90,7 @@ def test_w063_the_flag_without_a_coding_is_internal() -> None:
     assert caught.value.code is StatusCode.INTERNAL
 
 
+@pytest.mark.wire("W061")
 def test_what_callers_ask_for() -> None:
     assert coding_of(None) is None
     assert coding_of(Compression.NoCompression) is None
@@ -133,6 +134,7 @@ def test_w070_what_does_not_shrink_is_sent_as_it_is() -> None:
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W060", "W062")
 @pytest.mark.parametrize(
     ("names", "compression"),
     [

@@ -14,6 +14,7 @@ import pytest
 import grpc_core
 from grpc_core import aio, credentials
 from grpc_core.aio.security import Security
+from grpc_core.status import StatusCode
 from http2.aio import server_ssl_context
 from tests.support.modules import pair
 from tests.support.tls import TlsFiles, tls_files
@@ -167,6 +168,58 @@ def test_a_plugin_that_fails_makes_the_call_unavailable(pair: tuple[Any, Any], t
                     await ask(client, port, trusting, credentials=client.metadata_call_credentials(plugin))
                 assert caught.value.code().name == "UNAVAILABLE"
                 assert text in caught.value.details()
+
+    asyncio.run(main())
+
+
+class Handed(grpc_core.RpcError):
+    """What a plugin that made a call of its own raises, or hands on."""
+
+    def __init__(self, code: object, details: str | None) -> None:
+        super().__init__(details)
+        self._code = code
+        self._details = details
+
+    def code(self) -> object:
+        return self._code
+
+    def details(self) -> str | None:
+        return self._details
+
+
+FAILED = 'Getting metadata from plugin failed with error: "why"'
+REWRITTEN = "Illegal status code from call credentials; original status: "
+PLUGIN_ERRORS: list[tuple[Exception, StatusCode, str]] = [
+    (Handed(StatusCode.UNAUTHENTICATED, "why"), StatusCode.UNAUTHENTICATED, FAILED),
+    (Handed(StatusCode.DEADLINE_EXCEEDED, "why"), StatusCode.DEADLINE_EXCEEDED, FAILED),
+    (Handed(7, "why"), StatusCode.PERMISSION_DENIED, FAILED),
+    (Handed(StatusCode.NOT_FOUND, "why"), StatusCode.INTERNAL, f"{REWRITTEN}NOT_FOUND: {FAILED}"),
+    (Handed(StatusCode.OK, "why"), StatusCode.INTERNAL, f"{REWRITTEN}OK: {FAILED}"),
+    (Handed("nonsense", "why"), StatusCode.UNAVAILABLE, FAILED),
+    (Handed(99, "why"), StatusCode.UNAVAILABLE, FAILED),
+    (grpc_core.RpcError("why"), StatusCode.UNAVAILABLE, FAILED),
+    (RuntimeError("why"), StatusCode.UNAVAILABLE, FAILED),
+    (Handed(StatusCode.UNAUTHENTICATED, None), StatusCode.UNAUTHENTICATED, FAILED.replace("why", "None")),
+]
+
+
+@pytest.mark.wire("W111", "A9")
+@pytest.mark.parametrize(("error", "code", "details"), PLUGIN_ERRORS)
+def test_a_plugin_that_failed_with_a_status_ends_the_call_with_it(
+    error: Exception, code: StatusCode, details: str, tls_files: TlsFiles
+) -> None:
+    """But not with a status that would be taken for the server's."""
+    key, certificate = pem(tls_files)
+
+    def plugin(context: Any, callback: Any) -> None:
+        callback((), error)
+
+    async def main() -> None:
+        async with served(grpc_core, grpc_core.ssl_server_credentials([(key, certificate)])) as port:
+            trusting = grpc_core.ssl_channel_credentials(certificate)
+            with pytest.raises(aio.AioRpcError) as caught:
+                await ask(grpc_core, port, trusting, credentials=grpc_core.metadata_call_credentials(plugin))
+            assert (caught.value.code(), caught.value.details()) == (code, details)
 
     asyncio.run(main())
 

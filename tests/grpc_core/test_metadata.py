@@ -40,7 +40,7 @@ PAIRS = (("a", "1"), ("b-bin", b"\x00\xff"), ("a", "2"))
 FIELDS = ((b"a", b"1"), (b"b-bin", b"AP8"), (b"a", b"2"))
 
 
-@pytest.mark.wire("W033")
+@pytest.mark.wire("W033", "W035")
 def test_w033_pairs_keep_their_order_and_are_never_joined() -> None:
     assert encode_metadata(PAIRS) == FIELDS
     assert decode_metadata(FIELDS) == PAIRS
@@ -172,7 +172,7 @@ def test_w032_base64_is_sent_without_padding(value: bytes, encoded: bytes) -> No
 # --- From fields ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.wire("W015")
+@pytest.mark.wire("W015", "W013", "W014")
 @pytest.mark.parametrize(
     "name",
     [b":path", b":authority", b":method", b":scheme", b":status", b":new", b"content-type", b"te", b"content-length"]
@@ -183,6 +183,7 @@ def test_w032_base64_is_sent_without_padding(value: bytes, encoded: bytes) -> No
         b"grpc-status",
         b"grpc-message",
         b"grpc-message-type",
+        b"host",
     ]
     + [b"grpc-unknown", b"not!a!key", b"caf\xe9", b""],
 )
@@ -190,8 +191,8 @@ def test_w015_fields_of_http_and_grpc_are_hidden(name: bytes) -> None:
     assert decode_metadata([(name, b"x"), (b"k", b"v")]) == (("k", "v"),)
 
 
-@pytest.mark.wire("W012")
-@pytest.mark.parametrize("key", ["user-agent", "host", "authorization", "traceparent", "lb-token"])
+@pytest.mark.wire("W012", "W015")
+@pytest.mark.parametrize("key", ["user-agent", "authorization", "traceparent", "lb-token"])
 def test_w012_other_fields_are_shown(key: str) -> None:
     assert decode_metadata([(key.encode(), b"x")]) == ((key, "x"),)
 

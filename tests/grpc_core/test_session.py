@@ -48,6 +48,7 @@ def test_a_request_without_content_is_a_call_whose_messages_are_over() -> None:
     assert not call.is_over
 
 
+@pytest.mark.wire("W006", "W092")
 @pytest.mark.parametrize("end_stream", [True, False])
 def test_a_refused_request_never_becomes_a_call(end_stream: bool) -> None:
     faced = Faced()
@@ -106,6 +107,7 @@ def test_a_message_that_fails_a_call_which_is_gone(end: bytes) -> None:
     assert faced.log.seen == ["finished"]
 
 
+@pytest.mark.wire("W100")
 def test_an_answer_that_the_client_has_no_room_for_becomes_a_reset() -> None:
     faced = Faced(settings={6: 50})
     faced.receives(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import enum
 import re
+from pathlib import Path
 
 import grpc
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from grpc_core import status
 from grpc_core.status import StatusCode
+from http2.errors import ErrorCode
 
 
 def test_the_codes_are_those_of_grpcio() -> None:
@@ -219,3 +222,65 @@ def test_status_mixes_with_a_named_tuple_as_users_of_grpcio_do() -> None:
     made = type("MyStatus", (fields, status.Status), {})(StatusCode.ABORTED, "why", None)
     assert isinstance(made, status.Status)
     assert (made.code, made.details, made.trailing_metadata) == (StatusCode.ABORTED, "why", None)
+
+
+# -- what the library never says ---------------------------------------------------------------------------------------
+
+APPLICATIONS = ("caller", "demo", "health", "reflection", "channelz")
+"""Services and command lines that come with the library are applications of it: their statuses are their own."""
+
+
+def named_codes(source: str) -> set[str]:
+    """The names that are taken from a `StatusCode` in a module's text, whatever it is imported as."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr in StatusCode.__members__
+    }
+
+
+@pytest.mark.wire("W110")
+def test_the_library_makes_no_status_that_is_the_applications() -> None:
+    assert {code.name for code in status.APPLICATION_CODES} == {
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "DATA_LOSS",
+    }
+    never = {code.name for code in status.APPLICATION_CODES}
+    folder = Path(status.__file__).parent
+    files = [
+        file
+        for file in folder.rglob("*.py")
+        if file.relative_to(folder).parts[0].removesuffix(".py") not in APPLICATIONS
+    ]
+    used: set[str] = set()
+    for file in files:
+        codes = named_codes(file.read_text(encoding="utf-8"))
+        assert not codes & never, f"{file.relative_to(folder)} names {codes & never}"
+        used |= codes
+    assert {"UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED"} <= used, "the search finds what is there"
+
+
+def test_a_code_is_found_in_a_text() -> None:
+    assert named_codes("import grpc_core as g\ng.StatusCode.ABORTED\nraise Error(StatusCode.OK)") == {"ABORTED", "OK"}
+
+
+@pytest.mark.wire("W111")
+@pytest.mark.parametrize("code", StatusCode)
+def test_the_codes_of_applications_do_not_come_from_the_control_plane(code: StatusCode) -> None:
+    expected = (code, "why")
+    if code is StatusCode.OK or code in status.APPLICATION_CODES:
+        text = f"Illegal status code from the resolver; original status: {code.name}: why"
+        expected = (StatusCode.INTERNAL, text)
+    assert status.from_control_plane(code, "why", "the resolver") == expected
+
+
+@pytest.mark.wire("A9")
+def test_a_peer_that_sends_too_much_exhausts_a_resource_and_any_other_fault_is_internal() -> None:
+    for code in ErrorCode:
+        expected = StatusCode.RESOURCE_EXHAUSTED if code is ErrorCode.ENHANCE_YOUR_CALM else StatusCode.INTERNAL
+        assert status.status_from_fault(code) is expected

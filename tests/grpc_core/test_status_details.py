@@ -81,6 +81,7 @@ def test_an_end_without_details_has_none() -> None:
     run(main())
 
 
+@pytest.mark.wire("W086")
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
@@ -138,6 +139,7 @@ def test_the_official_message_is_used_where_it_is_installed() -> None:
     assert from_call(error(rich().SerializeToString(), details="närrisch")) == rich(status=official_class)
 
 
+@pytest.mark.wire("W086")
 def test_grpcio_status_reads_what_we_send_and_we_what_it_sends() -> None:
     grpc = official("grpc")
     official("grpc.aio")

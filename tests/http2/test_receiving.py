@@ -664,7 +664,7 @@ def test_a_request_that_is_too_large_is_answered_by_431() -> None:
     peer = Peer.of_server(Config(field_list_bytes_max=300))
     peer.sends(peer.headers(1, (*GET, (b"x", b"y" * 300)), end_stream=True))
     answer = ((b":status", b"431"), (b"content-length", b"0"))
-    peer.expects_only("too large", headers(1, answer, end_stream=True), rst_stream(1, PROTOCOL))
+    peer.expects_only("too large", headers(1, answer, end_stream=True), rst_stream(1, ErrorCode.ENHANCE_YOUR_CALM))
     assert "field list of" in repr(peer.take_events())
     peer.innocent_completes("afterwards")
 
@@ -674,7 +674,7 @@ def test_the_number_of_fields_is_limited_also_that_of_cookie_crumbs(fields: list
     """HPK-20, DOS-12: CVE-2026-49975."""
     peer = Peer.of_server()
     peer.sends(peer.headers(1, (*GET, *fields), end_stream=True))
-    peer.expects("too many", headers(1, end_stream=True), rst_stream(1, PROTOCOL))
+    peer.expects("too many", headers(1, end_stream=True), rst_stream(1, ErrorCode.ENHANCE_YOUR_CALM))
     assert f"{len(fields) + 4} fields" in repr(peer.take_events())
     peer.innocent_completes("afterwards")
 
