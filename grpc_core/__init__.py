@@ -19,12 +19,16 @@ Where is ...?
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
 | tests in memory, and a clock for them           | `testing`                               |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
+| what generated code is made of                  | `generated`                             |
+| calls without a channel in sight                | `experimental`                          |
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from grpc_core import generated
 from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import (
@@ -83,7 +87,8 @@ from grpc_core.status import Status, StatusCode
 from grpc_core.stub import service_handler, stub
 
 if TYPE_CHECKING:
-    from grpc_core import aio
+    from grpc_core import aio, experimental
+    from grpc_core.codegen.runtime import protos, protos_and_services, services
     from grpc_core.sync.channel import insecure_channel, secure_channel
     from grpc_core.sync.connectivity import channel_ready_future
     from grpc_core.sync.server import server
@@ -129,15 +134,20 @@ __all__ = [
     "composite_channel_credentials",
     "compute_engine_channel_credentials",
     "dynamic_ssl_server_credentials",
+    "experimental",
+    "generated",
     "insecure_channel",
     "insecure_server_credentials",
     "local_channel_credentials",
     "local_server_credentials",
     "metadata_call_credentials",
     "method_handlers_generic_handler",
+    "protos",
+    "protos_and_services",
     "secure_channel",
     "server",
     "service_handler",
+    "services",
     "ssl_channel_credentials",
     "ssl_server_certificate_configuration",
     "ssl_server_credentials",
@@ -151,16 +161,22 @@ __all__ = [
 ]
 
 
+# As in grpcio, what is logged is seen by programs that set up logging, and by no others.
+logging.getLogger("grpc_core").addHandler(logging.NullHandler())
+
+_MODULES = frozenset({"aio", "experimental"})
+_RUNTIME_PROTO_NAMES = frozenset({"protos", "protos_and_services", "services"})
 _SYNC_NAMES = frozenset({"channel_ready_future", "insecure_channel", "secure_channel", "server"})
 
 
 def __getattr__(name: str) -> Any:
-    """`grpc_core.aio` and the names of `grpc_core.sync` are imported when they are first asked for: who needs no event
-    loop does not load one."""
+    """What needs an event loop, or protobuf, is imported when it is first asked for: who needs none loads none."""
     import importlib
 
-    if name == "aio":
-        return importlib.import_module("grpc_core.aio")
+    if name in _MODULES:
+        return importlib.import_module(f"grpc_core.{name}")
+    if name in _RUNTIME_PROTO_NAMES:
+        return getattr(importlib.import_module("grpc_core.codegen.runtime"), name)
     if name in _SYNC_NAMES:
         value = globals()[name] = getattr(importlib.import_module("grpc_core.sync"), name)
         return value

@@ -165,6 +165,7 @@ PROTOBUF_FILES = (
     "grpc_core/status_details.py",
 )
 PROTOBUF_WHEN_ASKED_FILES = ("grpc_core/stub.py",)
+BOTH_FACES_FILES = ("grpc_core/experimental/__init__.py", "grpc_core/generated.py")
 
 
 def _loads_protobuf(path: str, use: Use) -> bool:
@@ -176,6 +177,8 @@ def _loads_protobuf(path: str, use: Use) -> bool:
 def _loads_asyncio(path: str, use: Use) -> bool:
     if path == "grpc_core/__init__.py" and use.where is not Where.MODULE:
         return use.is_of("asyncio")  # It knows `aio` and `sync` by name, and imports them when it is asked for them.
+    if path in BOTH_FACES_FILES and use.where is Where.TYPING:
+        return False  # It gives types to both faces, and loads neither.
     if path in ("grpc_core/credentials.py", "grpc_core/caller_arguments.py") and use.where is not Where.MODULE:
         return use.is_of("asyncio")  # TLS contexts are made when they are asked for, as http2.aio.tls says.
     return any(use.is_of(module) for module in ("asyncio", "grpc_core.aio", "grpc_core.sync", "http2.aio"))
@@ -229,7 +232,10 @@ def test_no_file_breaks_a_rule(package: str) -> None:
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("path", [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES, *PYTEST_FILES])
+@pytest.mark.parametrize(
+    "path",
+    [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES, *PYTEST_FILES, *BOTH_FACES_FILES],
+)
 def test_every_exception_is_for_a_file_that_exists(path: str) -> None:
     assert (ROOT / path).is_file(), f"{path} is excepted from a rule, and is not there"
 
@@ -272,6 +278,8 @@ BAD_SAMPLES = [
     ("grpc_core/calls.py", "import asyncio.events", "rule: no asyncio"),
     ("grpc_core/calls.py", "def f():\n    from asyncio import sleep", "imports asyncio.sleep in a function"),
     ("grpc_core/calls.py", "from grpc_core import aio", "imports grpc_core.aio at module level"),
+    ("grpc_core/calls.py", "if TYPE_CHECKING:\n    from grpc_core import aio", "grpc_core.aio for type checkers alone"),
+    ("grpc_core/generated.py", "from grpc_core import aio", "imports grpc_core.aio at module level"),
     ("grpc_core/calls.py", "from grpc_core.aio.call import Call", "imports grpc_core.aio.call.Call"),
     ("grpc_core/calls.py", "from http2.aio import transport", "imports http2.aio.transport"),
     ("grpc_core/calls.py", "from grpc_core.sync import server", "imports grpc_core.sync.server"),
@@ -300,6 +308,7 @@ GOOD_SAMPLES = [
     ("http2/stream.py", "if TYPE_CHECKING:\n    from typing_extensions import TypeVar"),
     ("http2/aio/server.py", "import asyncio, ssl, logging\nfrom .. import errors"),
     ("grpc_core/calls.py", "from http2 import Connection\nfrom hpack_codec import Field"),
+    ("grpc_core/generated.py", "if TYPE_CHECKING:\n    from grpc_core import aio"),
     ("grpc_core/stub.py", "if TYPE_CHECKING:\n    import google.protobuf\ndef f():\n    import google.protobuf"),
     ("grpc_core/codegen/plugin.py", "from google.protobuf import descriptor_pb2"),
     ("grpc_core/aio/call.py", "import asyncio\nfrom http2.aio import transport"),

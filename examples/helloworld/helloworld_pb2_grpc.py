@@ -9,18 +9,18 @@ import grpc_core as grpc
 from . import helloworld_pb2 as helloworld__pb2
 
 
-class GreeterStub:
+class GreeterStub(grpc.generated.Stub[grpc.generated.ChannelT]):
     """Greets people."""
 
-    SayHello: grpc.aio.UnaryUnaryMultiCallable[helloworld__pb2.HelloRequest, helloworld__pb2.HelloReply]
+    SayHello = grpc.generated.UnaryUnary(
+        "/helloworld.Greeter/SayHello",
+        helloworld__pb2.HelloRequest,
+        helloworld__pb2.HelloReply,
+    )
     """Sends a greeting to the one who is named."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.SayHello = channel.unary_unary(
-            "/helloworld.Greeter/SayHello",
-            request_serializer=helloworld__pb2.HelloRequest.SerializeToString,
-            response_deserializer=helloworld__pb2.HelloReply.FromString,
-        )
+
+GreeterAsyncStub = GreeterStub["grpc.aio.Channel"]
 
 
 class GreeterServicer:
@@ -29,7 +29,7 @@ class GreeterServicer:
     def SayHello(
         self,
         request: helloworld__pb2.HelloRequest,
-        context: grpc.aio.ServicerContext,
+        context: grpc.generated.EitherContext,
     ) -> helloworld__pb2.HelloReply | Awaitable[helloworld__pb2.HelloReply]:
         """Sends a greeting to the one who is named."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -37,7 +37,7 @@ class GreeterServicer:
         raise NotImplementedError("Method not implemented!")
 
 
-def add_GreeterServicer_to_server(servicer: GreeterServicer, server: grpc.aio.Server) -> None:
+def add_GreeterServicer_to_server(servicer: GreeterServicer, server: grpc.Server | grpc.aio.Server) -> None:
     method_handlers: dict[str, grpc.RpcMethodHandler] = {
         "SayHello": grpc.unary_unary_rpc_method_handler(
             servicer.SayHello,

@@ -35,6 +35,7 @@ from grpc_core.aio.interfaces import (
 from grpc_core.aio.server import Server, server
 from grpc_core.errors import AbortError, AioRpcError, BaseError, InternalError, UsageError
 from grpc_core.metadata import Metadata
+from grpc_core.options import ChannelOptions as ChannelArgumentType
 
 __all__ = [
     "EOF",
@@ -43,6 +44,7 @@ __all__ = [
     "BaseError",
     "Call",
     "Channel",
+    "ChannelArgumentType",
     "InternalError",
     "Metadata",
     "RpcContext",
@@ -57,7 +59,17 @@ __all__ = [
     "UnaryUnaryCall",
     "UnaryUnaryMultiCallable",
     "UsageError",
+    "init_grpc_aio",
     "insecure_channel",
     "secure_channel",
     "server",
+    "shutdown_grpc_aio",
 ]
+
+
+def init_grpc_aio() -> None:
+    """Nothing: grpcio starts its core with this, and there is nothing to start here."""
+
+
+def shutdown_grpc_aio() -> None:
+    """Nothing: grpcio stops its core with this, and there is nothing to stop here."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.authentication import CredentialsFailed, credential_fields
@@ -24,14 +24,13 @@ from grpc_core.errors import AioRpcError
 from grpc_core.headers import with_fields
 from grpc_core.metadata import Fields, Metadata, encode_metadata
 from grpc_core.status import StatusCode
+from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
 from http2 import UsageError as Http2UsageError
 
 if TYPE_CHECKING:
     from grpc_core.aio.channel import CallSettings, Method
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
 
 DEADLINE_EXCEEDED = "Deadline Exceeded"
 CANCELLED = "Locally cancelled by application!"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import Call, UnaryUnaryCall
@@ -25,11 +25,10 @@ from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.target import parse_target
+from grpc_core.type_variables import Request, Response
 from http2 import Head
 from http2.aio.transport import Tap
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
 MetadataLike = Iterable[tuple[str, MetadataValue]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from grpc_core.aio.eof import EOF
 from grpc_core.calls import ServerCall
@@ -14,6 +14,7 @@ from grpc_core.errors import AbortError, UsageError
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
 from grpc_core.methods import RpcMethodHandler
 from grpc_core.status import StatusCode, normalize_code
+from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ ALREADY_FINISHED = "RPC already finished."
 _log = logging.getLogger("grpc_core.aio.server")
 
 
-class ServicerContext:
+class ServicerContext(Generic[Request, Response]):
     """One call, as its handler sees it. Made by the server."""
 
     __slots__ = (
@@ -155,7 +156,7 @@ class ServicerContext:
         self._call.send_initial_metadata(encode_metadata(tuple(initial_metadata)))
         self._protocol.schedule_flush()
 
-    async def read(self) -> Any:
+    async def read(self) -> Request:
         """The next request, or `EOF` when the client sends no more. Only for methods with a stream of requests.
 
         Raises asyncio.InvalidStateError when the call is over.
@@ -167,11 +168,12 @@ class ServicerContext:
             message = inbox.take()
             if message is not None:
                 self._protocol.schedule_flush()
-                return self.deserialize(message)
+                request: Request = self.deserialize(message)
+                return request
             if self._call.is_over:
                 raise asyncio.InvalidStateError(ALREADY_FINISHED)
             if inbox.is_over:
-                return EOF
+                return EOF  # type: ignore[return-value]  # as grpcio says it: a type for both could not be told apart
             self._protocol.schedule_flush()
             await self._changed()
 
@@ -179,7 +181,7 @@ class ServicerContext:
         """Whether the request that was read last had come compressed. False before the first. Not in grpcio."""
         return self._call.inbox.taken_flag == 1
 
-    async def write(self, message: Any) -> None:
+    async def write(self, message: Response) -> None:
         """Send one response; returns when there is room for the next. Only for methods with a stream of responses.
 
         Raises asyncio.InvalidStateError when the call is over.

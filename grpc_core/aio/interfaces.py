@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from grpc_core.aio.eof import EndOfFile
 from grpc_core.metadata import Metadata
 from grpc_core.status import StatusCode
-
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+from grpc_core.type_variables import Request, Response
 
 
 class RpcContext(abc.ABC):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import ALREADY_FINISHED, Call, UnaryResponse, serialize
@@ -17,13 +17,12 @@ from grpc_core.aio.eof import EOF, EndOfFile
 from grpc_core.calls import ClientCall
 from grpc_core.errors import UsageError
 from grpc_core.status import StatusCode
+from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
 
 if TYPE_CHECKING:
     from grpc_core.aio.channel import CallSettings, Method
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
 RequestIterator = AsyncIterable[Request] | Iterable[Request]
 
 HALF_CLOSED = 'RPC is half closed after calling "done_writing".'

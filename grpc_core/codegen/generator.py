@@ -7,7 +7,8 @@ is only what each name of the `.proto` is called in Python:
     a message  .pkg.Outer.Inner     its class       a_dot_b__c__pb2.Outer.Inner
     a method   import               an attribute    import_                                    (keywords only)
 
-Annotations are never evaluated (PEP 563), so the module needs nothing of `grpc_core` at run time but the handlers.
+Annotations are never evaluated (PEP 563), so the module needs nothing of `grpc_core` at run time but the handlers and
+the classes of `grpc_core.generated`, which give the stub its types on both faces.
 """
 
 from __future__ import annotations
@@ -36,22 +37,19 @@ from __future__ import annotations"""
 
 _STUB: Final = """
 
-class {service}Stub:
+class {service}Stub(grpc.generated.Stub[grpc.generated.ChannelT]):
 {docstring}{attributes}
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-{assignments}"""
+
+{service}AsyncStub = {service}Stub["grpc.aio.Channel"]
+"""
 
 _ATTRIBUTE: Final = """
-    {method}: grpc.aio.{multi_callable}[{request}, {response}]
+    {method} = grpc.generated.{kind_class}(
+        "{path}",
+        {request_class},
+        {response_class},
+    )
 {docstring}"""
-
-_ASSIGNMENT: Final = """\
-        self.{method} = channel.{kind}(
-            "{path}",
-            request_serializer={request_class}.SerializeToString,
-            response_deserializer={response_class}.FromString,
-        )
-"""
 
 _SERVICER: Final = """
 
@@ -62,7 +60,7 @@ _METHOD: Final = """
     def {method}(
         self,
         {parameter}: {parameter_type},
-        context: grpc.aio.ServicerContext,
+        context: grpc.generated.EitherContext,
     ) -> {return_type}:
 {docstring}        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -71,7 +69,7 @@ _METHOD: Final = """
 
 _ADD: Final = """
 
-def add_{service}Servicer_to_server(servicer: {service}Servicer, server: grpc.aio.Server) -> None:
+def add_{service}Servicer_to_server(servicer: {service}Servicer, server: grpc.Server | grpc.aio.Server) -> None:
     method_handlers: dict[str, grpc.RpcMethodHandler] = {{
 {handlers}    }}
     generic_handler = grpc.method_handlers_generic_handler("{full_name}", method_handlers)
@@ -87,7 +85,7 @@ _HANDLER: Final = """\
 """
 
 # What a servicer's method is given and may return: `def` and `async def`, iterators and `context.write` are all right.
-_PARAMETER: Final = {False: "{request}", True: "AsyncIterator[{request}]"}
+_PARAMETER: Final = {False: "{request}", True: "grpc.generated.EitherIterator[{request}]"}
 _RETURN: Final = {
     False: "{response} | Awaitable[{response}]",
     True: "AsyncIterable[{response}] | Iterable[{response}] | Awaitable[None]",
@@ -121,7 +119,7 @@ def generate(
     annotations = " ".join(annotation for service in services for annotation in service.annotations)
     imports = [
         "import importlib" if any("importlib." in line for line in message_imports) else "",
-        _from_import("collections.abc", ("AsyncIterable", "AsyncIterator", "Awaitable", "Iterable"), annotations),
+        _from_import("collections.abc", ("AsyncIterable", "Awaitable", "Iterable"), annotations),
         _from_import("typing", ("Any",), annotations),
     ]
     blocks = [
@@ -202,7 +200,7 @@ class _ServiceWriter:
             "method": python_name,
             "path": f"/{self._full_name}/{method.name}",
             "kind": kind,
-            "multi_callable": kind.title().replace("_", "") + "MultiCallable",
+            "kind_class": kind.title().replace("_", ""),
             "request_class": request.expression,
             "response_class": response.expression,
             "parameter": "request_iterator" if method.client_streaming else "request",
@@ -222,7 +220,6 @@ class _ServiceWriter:
             attributes="".join(
                 _ATTRIBUTE.format(**names, docstring=_docstring(names["comment"], 4)) for names in self._methods
             ),
-            assignments="".join(_ASSIGNMENT.format(**names) for names in self._methods) or "        pass\n",
         )
 
     def _servicer(self) -> str:
@@ -243,6 +240,11 @@ class _ServiceWriter:
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
+
+
+def module_name(file_name: str) -> str:
+    """The module of the messages of a file."""
+    return ".".join(_module_path(file_name))
 
 
 def _module_path(file_name: str) -> list[str]:

@@ -360,9 +360,11 @@ class Channel(interfaces.Channel):
         else:
             engine.io.run(engine.channel.close())
 
-    def __del__(self) -> None:
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if _is_finalizing():  # our own global names may be gone by now
+            return
         engine = getattr(self, "_current", None)
-        if engine is not None and not self._is_closed and loop.is_current(engine.io) and not sys.is_finalizing():
+        if engine is not None and not self._is_closed and loop.is_current(engine.io):
             engine.io.run_unwatched(engine.channel.close)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import io
+import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from google.protobuf import descriptor_pb2, empty_pb2
@@ -22,6 +24,7 @@ from google.protobuf.compiler import plugin_pb2
 from grpc_core.codegen import plugin
 from grpc_core.methods import HandlerCallDetails, RpcMethodHandler
 from grpc_core.status import StatusCode
+from tests.support import modules
 
 ROOT = Path(__file__).parents[2]
 KINDS = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
@@ -359,58 +362,169 @@ def test_the_committed_example_is_a_package_that_imports_itself() -> None:
     assert serializers["response_deserializer"](b"\n\x05hello").message == "hello"
 
 
-def test_mypy_is_content_with_what_is_written_and_with_its_use(protoc: Protoc, tmp_path: Path) -> None:
-    protoc(all_kinds=ALL_KINDS)
-    use = tmp_path / "out/use.py"
-    use.write_text(
-        textwrap.dedent(
-            """\
-            from collections.abc import AsyncIterator
+# --- Types ------------------------------------------------------------------------------------------------------------
 
-            import grpc_core as grpc
-            from all_kinds_pb2 import Ask, Say
-            from all_kinds_pb2_grpc import TalkServicer, TalkStub, add_TalkServicer_to_server
+USE = """\
+from collections.abc import AsyncIterator, Iterator
+
+import grpc_core as grpc
+from all_kinds_pb2 import Ask, Say
+from all_kinds_pb2_grpc import TalkAsyncStub, TalkServicer, TalkStub, add_TalkServicer_to_server
 
 
-            class Talk(TalkServicer):
-                async def UnaryUnary(self, request: Ask, context: grpc.aio.ServicerContext) -> Say:
-                    return Say(answer=request.question)
+class AsyncTalk(TalkServicer):
+    async def UnaryUnary(self, request: Ask, context: grpc.aio.ServicerContext[Ask, Say]) -> Say:
+        return Say(answer=request.question)
 
-                async def UnaryStream(self, request: Ask, context: grpc.aio.ServicerContext) -> AsyncIterator[Say]:
-                    yield Say()
+    async def UnaryStream(self, request: Ask, context: grpc.aio.ServicerContext) -> AsyncIterator[Say]:
+        yield Say()
 
-                async def StreamUnary(
-                    self, request_iterator: AsyncIterator[Ask.Inner], context: grpc.aio.ServicerContext
-                ) -> Say:
-                    return Say(answer=str([inner.number async for inner in request_iterator]))
+    async def StreamUnary(
+        self, request_iterator: AsyncIterator[Ask.Inner], context: grpc.aio.ServicerContext
+    ) -> Say:
+        return Say(answer=str([inner.number async for inner in request_iterator]))
 
-                async def StreamStream(
-                    self, request_iterator: AsyncIterator[Ask], context: grpc.aio.ServicerContext
-                ) -> None:
-                    await context.write(Ask.Inner())
+    async def StreamStream(self, request_iterator: AsyncIterator[Ask], context: grpc.aio.ServicerContext) -> None:
+        await context.write(Ask.Inner())
 
 
-            async def call(channel: grpc.aio.Channel, server: grpc.aio.Server) -> str:
-                add_TalkServicer_to_server(Talk(), server)
-                reply = await TalkStub(channel).UnaryUnary(Ask(question="q"))
-                reveal_type(reply)
-                return reply.answer
-            """
-        )
-    )
+class Talk(TalkServicer):
+    def UnaryUnary(self, request: Ask, context: grpc.ServicerContext) -> Say:
+        context.abort(grpc.StatusCode.ABORTED, request.question)
+
+    def UnaryStream(self, request: Ask, context: grpc.ServicerContext) -> Iterator[Say]:
+        yield Say()
+
+    def StreamUnary(self, request_iterator: Iterator[Ask.Inner], context: grpc.ServicerContext) -> Say:
+        return Say(answer=str([inner.number for inner in request_iterator]))
+
+    def StreamStream(self, request_iterator: Iterator[Ask], context: grpc.ServicerContext) -> Iterator[Ask.Inner]:
+        return (Ask.Inner(number=len(request.question)) for request in request_iterator)
+
+
+def serve(server: grpc.Server, aio_server: grpc.aio.Server) -> None:
+    add_TalkServicer_to_server(Talk(), server)
+    add_TalkServicer_to_server(AsyncTalk(), aio_server)
+
+
+def blocking() -> str:
+    with grpc.insecure_channel("localhost:1") as channel:
+        stub = TalkStub(channel)
+        reveal_type(stub.UnaryUnary(Ask(question="q"), timeout=1))
+        reveal_type(stub.UnaryUnary.with_call(Ask())[0])
+        reveal_type(stub.UnaryUnary.future(Ask()).result())
+        reveal_type([say for say in stub.UnaryStream(Ask())])
+        reveal_type(stub.StreamUnary(request_iterator=iter([Ask.Inner()])))
+        reveal_type([inner.number for inner in stub.StreamStream(iter([Ask()]))])
+        stub.UnaryStream(Ask()).cancel()
+        return annotated(stub)
+
+
+def annotated(stub: TalkStub) -> str:
+    return stub.UnaryUnary(Ask()).answer
+
+
+async def asynchronous() -> str:
+    async with grpc.aio.insecure_channel("localhost:1") as channel:
+        stub: TalkAsyncStub = TalkStub(channel)
+        reveal_type(await stub.UnaryUnary(Ask(question="q"), timeout=1))
+        reveal_type([say async for say in TalkStub(channel).UnaryStream(Ask())])
+        reveal_type(await stub.StreamUnary([Ask.Inner()]))
+        reveal_type([inner.number async for inner in stub.StreamStream()])
+        return (await TalkAsyncStub(channel).UnaryUnary(Ask())).answer
+"""
+
+REVEALED = ["Say", "Say", "Say", "list[Say]", "Say", "list[int]", "Say", "list[Say]", "Say", "list[int]"]
+
+WRONG = """\
+from collections.abc import AsyncIterator, Iterator
+
+import grpc_core as grpc
+from all_kinds_pb2 import Ask, Say
+from all_kinds_pb2_grpc import TalkAsyncStub, TalkServicer, TalkStub
+
+
+class Talk(TalkServicer):
+    def UnaryUnary(self, request: Ask, context: grpc.ServicerContext) -> Ask:  # wrong
+        return request
+
+    def StreamUnary(self, request_iterator: Iterator[Ask], context: grpc.ServicerContext) -> Say:  # wrong
+        return Say()
+
+
+async def call(channel: grpc.Channel, aio_channel: grpc.aio.Channel) -> None:
+    TalkStub(channel).UnaryUnary(Say())  # wrong
+    TalkStub(channel).UnaryUnary(Ask(), 1.0).number  # wrong
+    TalkStub(channel).Other(Ask())  # wrong
+    await TalkStub(channel).UnaryUnary(Ask())  # wrong
+    TalkStub(aio_channel).UnaryUnary(Ask()).answer  # wrong
+    stub: TalkAsyncStub = TalkStub(channel)  # wrong
+    TalkStub("localhost:1")  # wrong
+"""
+
+
+class Checked(NamedTuple):
+    """What a type checker says of one file: the types it reveals, and the lines on which it finds an error."""
+
+    revealed: list[str]
+    wrong: list[int]
+    text: str
+
+
+def _mypy(folder: Path, file: str) -> Checked:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent"),
-            *(str(use), str(tmp_path / "out/all_kinds_pb2_grpc.py")),
+            *(str(folder / file), str(folder / "all_kinds_pb2_grpc.py")),
         ],
-        env=dict(os.environ, MYPYPATH=os.pathsep.join([str(tmp_path / "out"), str(ROOT)])),
-        cwd=tmp_path,
+        env=dict(os.environ, MYPYPATH=os.pathsep.join([str(folder), str(ROOT)])),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=110,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Revealed type is "all_kinds_pb2.Say"' in done.stdout, "the reply is typed, not Any"
+    text = done.stdout + done.stderr
+    revealed = re.findall(r'Revealed type is "(.*)"', text)
+    return Checked(revealed, [int(line) for line in re.findall(r":(\d+): error:", text)], text)
+
+
+def _pyright(folder: Path, file: str) -> Checked:
+    command = modules.required_command("pyright", "pyright")
+    config = {"include": ["."], "extraPaths": [str(folder), str(ROOT)], "typeCheckingMode": "strict"}
+    # protoc's own *.pyi has private names in it, and `reveal_type` is not to be called.
+    config |= {"reportPrivateUsage": False, "reportUnusedVariable": False, "reportUnusedCoroutine": False}
+    config |= {"reportUnusedExpression": False, "reportUnusedImport": False, "reportUnknownMemberType": False}
+    (folder / "pyrightconfig.json").write_text(json.dumps(config))
+    arguments = ["--pythonpath", sys.executable, "--outputjson", "--project", str(folder)]
+    done = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, timeout=110)
+    said = [
+        report
+        for report in json.loads(done.stdout)["generalDiagnostics"]
+        if report["file"].endswith((f"/{file}", "/all_kinds_pb2_grpc.py"))
+    ]
+    revealed = [found[1] for report in said if (found := re.search(r'Type of ".*" is "(.*)"', report["message"]))]
+    wrong = [report["range"]["start"]["line"] + 1 for report in said if report["severity"] == "error"]
+    return Checked(revealed, wrong, done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("check", [_mypy, _pyright])
+def test_a_type_checker_knows_both_faces(protoc: Protoc, tmp_path: Path, check: Callable[[Path, str], Checked]) -> None:
+    protoc(all_kinds=ALL_KINDS)
+    (tmp_path / "out/use.py").write_text(USE)
+    checked = check(tmp_path / "out", "use.py")
+    assert checked.wrong == [], checked.text
+    assert [re.sub(r"all_kinds_pb2\.|builtins\.", "", revealed) for revealed in checked.revealed] == REVEALED
+
+
+@pytest.mark.parametrize("check", [_mypy, _pyright])
+def test_a_type_checker_finds_what_is_wrong(
+    protoc: Protoc, tmp_path: Path, check: Callable[[Path, str], Checked]
+) -> None:
+    protoc(all_kinds=ALL_KINDS)
+    (tmp_path / "out/wrong.py").write_text(WRONG)
+    checked = check(tmp_path / "out", "wrong.py")
+    wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("# wrong")]
+    assert sorted(set(checked.wrong)) == wrong, checked.text
 
 
 # --- The filter itself ------------------------------------------------------------------------------------------------
