@@ -42,6 +42,7 @@ def test_the_whole_server_serves_from_the_beginning() -> None:
     run(main())
 
 
+@pytest.mark.wire("W190")
 def test_check_says_what_was_set_and_not_found_for_what_was_not() -> None:
     async def main() -> None:
         server = aio.server()
@@ -60,6 +61,7 @@ def test_check_says_what_was_set_and_not_found_for_what_was_not() -> None:
     run(main())
 
 
+@pytest.mark.wire("W190")
 def test_watch_tells_at_once_and_then_each_change() -> None:
     async def main() -> None:
         server = aio.server()
@@ -116,6 +118,7 @@ def test_graceful_shutdown_is_told_and_is_for_good() -> None:
     run(main())
 
 
+@pytest.mark.wire("W190")
 def test_list_has_all_up_to_a_hundred() -> None:
     async def main() -> None:
         server = aio.server()
@@ -239,6 +242,7 @@ def test_the_blocks_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "out of tea ['type.googleapis.com/helloworld.HelloRequest']\n"
 
 
+@pytest.mark.wire("W190")
 def test_a_blocking_server() -> None:
     """Answered in threads there, with the same answers; and when the watcher leaves, its thread is free again."""
     with ThreadPoolExecutor(2) as pool:
@@ -271,6 +275,38 @@ def test_a_blocking_server() -> None:
     assert health._watchers == {}
 
 
+@pytest.mark.wire("W190")
+def test_the_official_blocking_client_of_grpcio_and_a_blocking_server() -> None:
+    grpc = official("grpc")
+    health_pb2 = official("grpc_health.v1.health_pb2")
+    health_pb2_grpc = official("grpc_health.v1.health_pb2_grpc")
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc_core.server(pool)
+        health = add_health(server)
+        health.set("a", NOT_SERVING)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            asked = health_pb2.HealthCheckRequest
+            assert stub.Check(asked(service="a"), timeout=PATIENCE_S).status == NOT_SERVING
+            with pytest.raises(grpc.RpcError) as caught:
+                stub.Check(asked(service="b"), timeout=PATIENCE_S)
+            error: Any = caught.value
+            assert error.code() is grpc.StatusCode.NOT_FOUND
+            listed = stub.List(health_pb2.HealthListRequest(), timeout=PATIENCE_S).statuses
+            assert {name: one.status for name, one in listed.items()} == {"": SERVING, "a": NOT_SERVING}
+            watch = stub.Watch(asked(service="b"), timeout=PATIENCE_S)
+            assert next(watch).status == SERVICE_UNKNOWN
+            health.set("b", SERVING)
+            assert next(watch).status == SERVING
+            health.enter_graceful_shutdown()
+            assert next(watch).status == NOT_SERVING
+            watch.cancel()
+        server.stop(None).wait(PATIENCE_S)
+
+
+@pytest.mark.wire("W190")
 def test_the_official_client_of_grpcio() -> None:
     grpc = official("grpc")
     official("grpc.aio")

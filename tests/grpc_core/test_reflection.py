@@ -50,6 +50,7 @@ def file_names(response: Any) -> list[str]:
     return [descriptor_pb2.FileDescriptorProto.FromString(file).name for file in files]
 
 
+@pytest.mark.wire("W192")
 @BOTH
 def test_list_services(descriptor: Any) -> None:
     (response,) = answers(descriptor, {"list_services": "", "host": "h"})
@@ -62,6 +63,7 @@ def test_list_services(descriptor: Any) -> None:
     assert response.original_request.WhichOneof("message_request") == "list_services"
 
 
+@pytest.mark.wire("W192")
 @BOTH
 def test_a_file_comes_with_what_it_imports_each_once_on_a_stream(descriptor: Any) -> None:
     first, second, third = answers(
@@ -101,6 +103,7 @@ def test_file_containing_symbol(symbol: str, file: str) -> None:
     assert file_names(response)[0] == file
 
 
+@pytest.mark.wire("W192")
 @BOTH
 def test_extensions(descriptor: Any) -> None:
     by_number, numbers, none = answers(
@@ -116,6 +119,7 @@ def test_extensions(descriptor: Any) -> None:
     assert list(none.all_extension_numbers_response.extension_number) == []
 
 
+@pytest.mark.wire("W192")
 @BOTH
 def test_what_is_not_there_is_an_answer_and_the_stream_goes_on(descriptor: Any) -> None:
     queries: list[dict[str, Any]] = [
@@ -158,6 +162,7 @@ def test_a_service_that_nobody_can_describe_is_refused_at_once() -> None:
         enable_reflection(["zoo.Keeper"], aio.server())
 
 
+@pytest.mark.wire("W192")
 def test_a_blocking_server() -> None:
     request_class = message_class("grpc.reflection.v1.ServerReflectionRequest")
     with ThreadPoolExecutor(2) as pool:
@@ -175,7 +180,9 @@ def test_a_blocking_server() -> None:
         server.stop(None).wait(PATIENCE_S)
 
 
-def test_the_official_client_of_grpcio() -> None:
+@pytest.mark.wire("W192")
+@pytest.mark.parametrize("face", ["aio", "sync"])
+def test_the_official_client_of_grpcio(face: str) -> None:
     grpc = official("grpc")
     database_module = official("grpc_reflection.v1alpha.proto_reflection_descriptor_database")
 
@@ -198,4 +205,13 @@ def test_the_official_client_of_grpcio() -> None:
         async with running(server_of_the_zoo()) as port:
             await asyncio.to_thread(ask, port)
 
-    run(main())
+    if face == "aio":
+        run(main())
+        return
+    with ThreadPoolExecutor(2) as workers:
+        server = grpc_core.server(workers)
+        enable_reflection(["zoo.Keeper", HEALTH], server, POOL)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        ask(port)
+        server.stop(None).wait(PATIENCE_S)
