@@ -12,6 +12,7 @@ Where is ...?
 | one call, as a state machine                    | `calls`                                 |
 | the calls of one connection                     | `session`                               |
 | methods and handlers                            | `methods`                               |
+| handlers and calls as streams; a router         | `router`, `aio.streams`, `sync.streams` |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
 | TLS, local and call credentials                 | `credentials`, `locality`               |
 | message compression                             | `compression`                           |
@@ -56,7 +57,7 @@ from grpc_core.credentials import (
     xds_channel_credentials,
     xds_server_credentials,
 )
-from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
+from grpc_core.errors import EndOfStream, FutureCancelledError, FutureTimeoutError, RpcError, StreamTimeoutError
 from grpc_core.headers import VERSION as __version__
 from grpc_core.interfaces import (
     Call,
@@ -83,6 +84,7 @@ from grpc_core.methods import (
     unary_stream_rpc_method_handler,
     unary_unary_rpc_method_handler,
 )
+from grpc_core.router import Router
 from grpc_core.status import Status, StatusCode
 from grpc_core.stub import service_handler, stub
 
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
     from grpc_core.sync.channel import insecure_channel, secure_channel
     from grpc_core.sync.connectivity import channel_ready_future
     from grpc_core.sync.server import server
+    from grpc_core.sync.streams import ClientStream, Handler, ServerStream
 
 __all__ = [
     "AuthMetadataContext",
@@ -102,13 +105,17 @@ __all__ = [
     "Channel",
     "ChannelConnectivity",
     "ChannelCredentials",
+    "ClientStream",
     "Compression",
+    "EndOfStream",
     "Future",
     "FutureCancelledError",
     "FutureTimeoutError",
     "GenericRpcHandler",
+    "Handler",
     "HandlerCallDetails",
     "LocalConnectionType",
+    "Router",
     "RpcContext",
     "RpcError",
     "RpcMethodHandler",
@@ -116,11 +123,13 @@ __all__ = [
     "ServerCertificateConfiguration",
     "ServerCredentials",
     "ServerInterceptor",
+    "ServerStream",
     "ServiceRpcHandler",
     "ServicerContext",
     "Status",
     "StatusCode",
     "StreamStreamMultiCallable",
+    "StreamTimeoutError",
     "StreamUnaryMultiCallable",
     "UnaryStreamMultiCallable",
     "UnaryUnaryMultiCallable",
@@ -166,7 +175,9 @@ logging.getLogger("grpc_core").addHandler(logging.NullHandler())
 
 _MODULES = frozenset({"aio", "experimental"})
 _RUNTIME_PROTO_NAMES = frozenset({"protos", "protos_and_services", "services"})
-_SYNC_NAMES = frozenset({"channel_ready_future", "insecure_channel", "secure_channel", "server"})
+_SYNC_NAMES = frozenset(
+    {"ClientStream", "Handler", "ServerStream", "channel_ready_future", "insecure_channel", "secure_channel", "server"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -51,6 +51,15 @@ class AbortError(BaseError):
     """Raised inside a handler by `context.abort`, to leave it. Not to be caught."""
 
 
+class EndOfStream(BaseError, EOFError):
+    """A stream has no more messages, or takes no more: its other side is done. For a call that ended with OK, or the
+    requests of a client that said that they are all; any other end is an RpcError."""
+
+
+class StreamTimeoutError(FutureTimeoutError, TimeoutError):
+    """`recv(timeout=...)` ran out of time. No message is lost: the next `recv` gets it."""
+
+
 class InternalError(BaseError):
     """A fault of this library."""
 

@@ -6,6 +6,7 @@
 | what a call of a client promises           | `interfaces`|
 | a call in progress, on the client          | `call`     |
 | calls with streams                         | `streaming`|
+| calls as streams, on both sides            | `streams`  |
 | the connection behind a channel            | `link`     |
 | the server: ports and connections          | `server`   |
 | how a handler is run                       | `rpc`      |
@@ -33,6 +34,7 @@ from grpc_core.aio.interfaces import (
     UnaryUnaryCall,
 )
 from grpc_core.aio.server import Server, server
+from grpc_core.aio.streams import ClientStream, Handler, ServerStream
 from grpc_core.errors import AbortError, AioRpcError, BaseError, InternalError, UsageError
 from grpc_core.metadata import Metadata
 from grpc_core.options import ChannelOptions as ChannelArgumentType
@@ -45,10 +47,13 @@ __all__ = [
     "Call",
     "Channel",
     "ChannelArgumentType",
+    "ClientStream",
+    "Handler",
     "InternalError",
     "Metadata",
     "RpcContext",
     "Server",
+    "ServerStream",
     "ServicerContext",
     "StreamStreamCall",
     "StreamStreamMultiCallable",

@@ -11,6 +11,7 @@ from grpc_core.aio import interfaces
 from grpc_core.aio.call import Call, UnaryUnaryCall
 from grpc_core.aio.link import Connector, Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
+from grpc_core.aio.streams import StreamCalls
 from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import (
@@ -160,7 +161,7 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
         return StreamStreamCall(self._method, settings, request_iterator)
 
 
-class Channel:
+class Channel(StreamCalls):
     """A channel to one target. Nothing happens before the first call, or `get_state(try_to_connect=True)`.
 
     It may be made without a running event loop; it belongs to the one that runs at its first use.

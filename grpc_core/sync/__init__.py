@@ -9,6 +9,7 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | one call across the border                          | `exchange`     |
 | what a caller gets: errors, iterators, futures      | `call`         |
 | the channel and its callables                       | `channel`      |
+| calls as streams, on both sides                     | `streams`      |
 | `subscribe`, `channel_ready_future`                 | `connectivity` |
 | the server                                          | `server`       |
 | what a handler is given, and how it runs            | `servicer`     |
@@ -17,5 +18,16 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 from grpc_core.sync.channel import Channel, insecure_channel, secure_channel
 from grpc_core.sync.connectivity import channel_ready_future
 from grpc_core.sync.server import Server, server
+from grpc_core.sync.streams import ClientStream, Handler, ServerStream
 
-__all__ = ["Channel", "Server", "channel_ready_future", "insecure_channel", "secure_channel", "server"]
+__all__ = [
+    "Channel",
+    "ClientStream",
+    "Handler",
+    "Server",
+    "ServerStream",
+    "channel_ready_future",
+    "insecure_channel",
+    "secure_channel",
+    "server",
+]

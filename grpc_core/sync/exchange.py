@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from grpc_core.aio.call import Call
 from grpc_core.aio.eof import EOF
+from grpc_core.errors import RpcError
 from grpc_core.metadata import MetadataPairs, MetadataValue
 from grpc_core.status import StatusCode
 from grpc_core.sync.loop import Callbacks, IoThread, is_current
@@ -194,6 +195,13 @@ class Exchange:
         """Whether the call was cancelled from this side."""
         return self._is_over and self._call is not None and self._call.cancelled()
 
+    @property
+    def responses(self) -> Inlet:
+        """Where a stream of responses is taken from; another one in a forked child."""
+        self._is_lost()
+        assert self.inlet is not None
+        return self.inlet
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the call is over. False when `timeout` seconds have passed before that."""
         if self._is_over or self._is_lost():
@@ -201,6 +209,19 @@ class Exchange:
         if not self._over.acquire(timeout=-1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)):
             return False
         self._over.release()
+        return True
+
+    def wait_for_connection(self) -> bool:
+        """Wait until the call is on a connection. False when it has ended before that, other than with OK."""
+        return self.io.run(self._connected())
+
+    async def _connected(self) -> bool:
+        if self._call is None:
+            return False
+        try:
+            await self._call.wait_for_connection()
+        except (RpcError, asyncio.CancelledError):
+            return False
         return True
 
     def outcome(self) -> Outcome:

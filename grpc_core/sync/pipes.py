@@ -63,9 +63,14 @@ class Inlet:
         if room is not None:
             _wake(room)
 
-    def take(self) -> bytes | None:
-        """On a user's thread: wait for the next message; None when there is no more."""
+    def take(self, timeout: float | None = None) -> bytes | None:
+        """On a user's thread: wait for the next message; None when there is no more.
+
+        Raises TimeoutError when `timeout` seconds have passed before that.
+        """
         with self._condition:
+            if timeout is not None and not self._condition.wait_for(lambda: self._messages or self._is_over, timeout):
+                raise TimeoutError
             while not self._messages:
                 if self._is_over:
                     return None

@@ -18,6 +18,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import contextvars
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -58,6 +59,10 @@ class ServicerContext(interfaces.ServicerContext):
         self.inlet: Inlet | None = None
         """Where the requests come from when they are a stream; set by the server."""
         self.aborted = False
+        self.put: Callable[[Any], bool] | None = None
+        """For a method with a stream of responses: sends one; False when nobody takes it any more."""
+        self.outlet: Outlet | None = None
+        self.sending: asyncio.Task[None] | None = None  # takes from the outlet
         engine.add_done_callback(self._on_over)
 
     def _on_over(self, engine: aio.ServicerContext) -> None:
@@ -182,7 +187,23 @@ class ServicerContext(interfaces.ServicerContext):
         """What `set_details` was given, as UTF-8."""
         return self._details
 
-    # -- for the server ------------------------------------------------------------------------------------------------
+    # -- for the server and for streams --------------------------------------------------------------------------------
+
+    def close(self, code: Any, details: str) -> None:
+        """End the call with this status as soon as what was put before is sent, and wait for that."""
+        self._code = code
+        self.set_details(details)
+        if self.outlet is not None:
+            self.outlet.end()
+        self._io.run(self._close())
+
+    async def _close(self) -> None:
+        if self.sending is not None:
+            await asyncio.wait([self.sending])
+        self.settle()
+        self._engine.finish(self._engine.code() or StatusCode.OK, self._engine.details())
+        self._engine.run_callbacks()
+        self._engine.wake()
 
     def end_with(self, code: StatusCode, details: str) -> None:
         """The status of a call that went wrong, unless the handler has set its own."""
@@ -218,7 +239,11 @@ class RequestIterator:
         return self
 
     def __next__(self) -> Any:
-        message = self._inlet.take()
+        return self.take(None)
+
+    def take(self, timeout: float | None) -> Any:
+        """The next request. Raises StopIteration after the last, TimeoutError when `timeout` seconds have passed."""
+        message = self._inlet.take(timeout)
         if message is not None:
             return self._deserialize(message)
         if self._context.is_active():
@@ -230,8 +255,8 @@ class RequestIterator:
         return self.__next__()
 
 
-class _BadRequest(Exception):
-    """A request that cannot be read; logged, and noted in the context."""
+class _BadMessage(Exception):
+    """A request that cannot be read, or a response that cannot be written; logged, and noted in the context."""
 
 
 class Runner:
@@ -277,6 +302,8 @@ class Runner:
         async with self._requests(request, engine) as inlet:
             context.inlet = inlet
             sending = self._io.loop.create_task(self._send(outlet, engine))
+            context.outlet, context.sending = outlet, sending
+            context.put = functools.partial(self._put, context, outlet)
             try:
                 await self._in_pool(context, self._respond_all, inlet or request, context, outlet)
                 outlet.end()  # it is not over yet when the pool has not taken the handler
@@ -362,13 +389,19 @@ class Runner:
             responses = self._behavior(self._request(source, context), context)
             doing = "Exception iterating responses"
             for response in responses:
-                message = self._serialized(response, context)
-                if message is None or not outlet.put(message, context.take_skips_compression()):
+                if not self._put(context, outlet, response):
                     break
         except BaseException as error:
             self._note(error, doing, context)
         finally:
             outlet.end()
+
+    def _put(self, context: ServicerContext, outlet: Outlet, response: Any) -> bool:
+        """Hand over one response. False when nobody takes it any more. Raises _BadMessage."""
+        message = self._serialized(response, context)
+        if message is None:
+            raise _BadMessage
+        return outlet.put(message, context.take_skips_compression())
 
     def _request(self, source: Any, context: ServicerContext) -> Any:
         """What the handler is given: the request, or an iterator of them."""
@@ -381,7 +414,7 @@ class Runner:
             except Exception:
                 _log.exception(DESERIALIZING_FAILED)
                 context.end_with(StatusCode.INTERNAL, DESERIALIZING_FAILED)
-                raise _BadRequest
+                raise _BadMessage
 
         return RequestIterator(source, deserialize, context) if isinstance(source, Inlet) else deserialize(source)
 
@@ -399,7 +432,7 @@ class Runner:
 
     def _note(self, error: BaseException, doing: str, context: ServicerContext) -> None:
         """An exception of the handler's: what it means for the status."""
-        if context.aborted or isinstance(error, (_BadRequest, _ClientGone)):
+        if context.aborted or isinstance(error, (_BadMessage, _ClientGone)):
             return
         try:
             details = f"{doing}: {error}"
