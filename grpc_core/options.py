@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grpc_core.backoff import Backoff
+from grpc_core.balancing import PICK_FIRST
 from grpc_core.keepalive import KeepaliveOptions
 from grpc_core.lifetime import LifetimeOptions
 from grpc_core.session import Limits
@@ -59,6 +60,11 @@ class Options:
     keepalive: KeepaliveOptions = _KEEPALIVE
     lifetime: LifetimeOptions = _LIFETIME
     idle_timeout_s: float = 1_800.0  # of a channel
+    attempt_delay_s: float = 0.25  # between the attempts of Happy Eyeballs
+    resolution_interval_s: float = 30.0
+    lb_policy: str = PICK_FIRST
+    proxy: str | None = None
+    proxy_enabled: bool = True
 
 
 def parse_options(options: ChannelOptions | None) -> Options:
@@ -137,6 +143,11 @@ def parse_options(options: ChannelOptions | None) -> Options:
             age_grace_s=seconds("max_connection_age_grace_ms", math.inf, 0),
         ),
         idle_timeout_s=seconds("client_idle_timeout_ms", 1_800.0, _IDLE_MS_MIN),
+        attempt_delay_s=min(max(number("happy_eyeballs_connection_attempt_delay_ms", 250), 100), 2_000) / 1_000,
+        resolution_interval_s=seconds("dns_min_time_between_resolutions_ms", 30.0, 0),
+        lb_policy=text("lb_policy_name") or PICK_FIRST,
+        proxy=text("http_proxy") or None,
+        proxy_enabled=bool(number("enable_http_proxy", 1)),
     )
 
 

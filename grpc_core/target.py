@@ -2,7 +2,7 @@
 
     dns:[//authority/]host[:port]      the default, also for a bare "host:port"; the port is 443 when it is left out
     ipv4:address[:port][,address...]   ipv6:[address][:port][,...]
-    unix:path   unix:///absolute/path  unix-abstract:name
+    unix:path   unix:///absolute/path  unix-abstract:name   vsock:cid:port
 
 An unknown scheme is no scheme: the whole text is then a dns name, as in every implementation.
 """
@@ -17,13 +17,16 @@ DEFAULT_PORT = 443
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect: a host (name or literal) and port, or the path of a unix socket."""
+    """Where to connect: a host (name or literal) and port, the path of a unix socket, or a vsock's number and port."""
 
     host: str = ""
     port: int = 0
     path: str = ""
+    cid: int | None = None  # of a vsock address
 
     def __str__(self) -> str:
+        if self.cid is not None:
+            return f"vsock:{self.cid}:{self.port}"
         if self.path:
             return f"unix:{self.path}" if self.path[0] != "\0" else f"unix-abstract:{self.path[1:]}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -36,6 +39,7 @@ class Target:
     text: str
     addresses: tuple[Address, ...]
     authority: str
+    is_dns: bool = False
 
 
 def parse_target(text: str) -> Target:
@@ -48,6 +52,8 @@ def parse_target(text: str) -> Target:
         return Target(text, (Address(path=path),), "localhost")
     if colon and scheme == "unix-abstract":
         return Target(text, (Address(path="\0" + rest),), "localhost")
+    if colon and scheme == "vsock":
+        return Target(text, (_vsock(rest, text),), "localhost")
     if colon and scheme in ("ipv4", "ipv6"):
         addresses = tuple(_host_port(part, text) for part in rest.lstrip("/").split(","))
         return Target(text, addresses, rest.lstrip("/").split(",")[0])
@@ -58,7 +64,15 @@ def parse_target(text: str) -> Target:
             name = name[2:].partition("/")[2]
     address = _host_port(name, text)
     authority = f"[{name}]" if name == address.host and ":" in name else name  # an IPv6 address without brackets
-    return Target(text, (address,), quote(authority, safe="[]:.-_~%"))
+    return Target(text, (address,), quote(authority, safe="[]:.-_~%"), is_dns=True)
+
+
+def _vsock(rest: str, text: str) -> Address:
+    cid, _, port = rest.partition(":")
+    for part in (cid, port):
+        if not (part.isascii() and part.isdigit() and int(part) < 2**32):
+            raise ValueError(f"target {text!r}: vsock: needs two 32-bit numbers, cid:port")
+    return Address(port=int(port), cid=int(cid))
 
 
 def _host_port(name: str, text: str) -> Address:
@@ -82,5 +96,7 @@ def format_peer(peername: object) -> str:
     """The peer as grpcio's `context.peer()` gives it, from an address of the socket module."""
     if isinstance(peername, tuple) and len(peername) >= 2:
         host, port = peername[0], peername[1]
+        if isinstance(host, int):
+            return f"vsock:{host}:{port}"
         return f"ipv6:%5B{host}%5D:{port}" if ":" in host else f"ipv4:{host}:{port}"
     return "unix:" + (peername if isinstance(peername, str) else "")

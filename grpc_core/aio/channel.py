@@ -9,7 +9,8 @@ from typing import Any, Generic, Self
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import Call, UnaryUnaryCall
-from grpc_core.aio.link import Connector, Link
+from grpc_core.aio.dialing import Connector
+from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.aio.streams import StreamCalls
 from grpc_core.compression import Coding, coding_of

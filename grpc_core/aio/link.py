@@ -1,46 +1,43 @@
-"""A link: what keeps one connection for a channel, and says how it stands (connectivity-semantics-and-api.md).
+"""A link: a channel's way to its target. Resolves names, keeps subchannels, and finds calls a connection.
 
-    IDLE  -- a call, or try_to_connect -->  CONNECTING  -->  READY  -- connection lost or GOAWAY -->  IDLE
-                                                |  ^
-                               every address fails  |  after the backoff (connection-backoff.md)
-                                                v  |
-                                         TRANSIENT_FAILURE
+    target  -- resolver -->  addresses  -- balancing policy -->  subchannels  -->  connections
 
-Addresses are tried in their order (pick_first). READY means that TLS is up and the server's SETTINGS have come. A
-connection that got GOAWAY is left to finish the calls it has; new calls make a new one.
+With pick_first, the default, there is one subchannel for all addresses, which is connected when a call wants it. With
+round_robin there is one for each, all are kept connected, and calls take turns. How the channel stands follows from
+how they stand (connectivity-semantics-and-api.md).
+
+A call that finds no connection waits for one; it fails at once in TRANSIENT_FAILURE, unless it waits for ready
+(wait-for-ready.md). Without calls the link becomes idle in time: it drops connections, attempts and addresses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import logging
 import math
+import os
 import random
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+from grpc_core.aio.dialing import Connector, Dialer
 from grpc_core.aio.protocol import ClientProtocol
+from grpc_core.aio.subchannel import ResolutionFailed, Subchannel
+from grpc_core.balancing import ROUND_ROBIN, Rotation, aggregate
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
-from grpc_core.keepalive import Keepalive
 from grpc_core.lifetime import Idle
-from grpc_core.locality import NotLocalError, check_local
 from grpc_core.options import Options
+from grpc_core.proxy import proxy_for
+from grpc_core.resolver import Pacing, found, interleaved, is_name
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
 
-_log = logging.getLogger("grpc_core.aio.link")
-
-
 Activity = Callable[[], tuple[int, bool]]
-
-Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientProtocol]]
-"""Opens a connection some other way than by a socket: makes the protocol, joins it to a transport that leads to the
-address, and gives it back. Raises OSError when that fails. `grpc_core.testing` has one."""
 
 
 class ConnectFailed(Exception):
-    """No address of the target could be connected to; the text tells the last error, in grpcio's words."""
+    """There is no connection for a call; the text tells the last error, in grpcio's words."""
 
 
 class Link:
@@ -55,29 +52,42 @@ class Link:
         connector: Connector | None = None,
         activity: Activity = lambda: (0, False),
     ) -> None:
-        """`activity` gives (calls ever begun, whether one runs): without calls the link goes idle in time."""
-        self._target = target
+        """`activity` gives (calls ever begun, whether one runs): without calls the link goes idle in time.
+
+        Raises ValueError for a proxy that is configured and cannot be understood.
+        """
         self._options = options
-        self._tls = credentials.context()
-        self._locality = credentials.locality
-        self._tap = tap
-        self._connector = connector
+        self._names: Sequence[Address] = target.addresses
+        proxy = None
+        if target.is_dns and connector is None:
+            host, port = target.addresses[0].host, target.addresses[0].port
+            proxy = proxy_for(host, port, options.proxy, options.proxy_enabled, os.environ)
+        if proxy is not None:
+            self._names = (proxy.address,)
+        self._looks_up = connector is None
+        self._dialer = Dialer(target, options, credentials, tap, connector, proxy)
+        self._activity = activity
+        self._balances = options.lb_policy == ROUND_ROBIN
         self.state = ChannelConnectivity.IDLE
-        self._ready: ClientProtocol | None = None
-        self._protocols: set[ClientProtocol] = set()  # all that are not closed, with those that only finish their calls
-        self._connecting: asyncio.Task[None] | None = None
+        self._subchannels: dict[Address | None, Subchannel] = {}
+        self._rotation: Rotation[ClientProtocol] = Rotation(random.randrange(1 << 16))
+        self._pacing = Pacing(options.resolution_interval_s)
+        self._addresses: tuple[Address, ...] = ()
+        self._tasks: set[asyncio.Task[None]] = set()  # that resolve, for round_robin
         self._waiting: list[tuple[asyncio.Future[ClientProtocol], bool]] = []
         self._state_waiters: list[asyncio.Future[None]] = []
         self._last_error = ""
-        self._ping_backoff = 1.0  # by how much servers have stretched our keepalive time
-        self._activity = activity
         self._idle_timer: asyncio.TimerHandle | None = None
 
     @property
     def ready(self) -> ClientProtocol | None:
         """The connection for a new call, or None when there is none yet."""
-        protocol = self._ready
-        return protocol if protocol is not None and protocol.session.accepts_calls else None
+        rotation = self._rotation
+        for _ in rotation.items:
+            protocol = rotation.next()
+            if protocol is not None and protocol.session.accepts_calls:
+                return protocol
+        return None
 
     async def wait_ready(self, wait_for_ready: bool) -> ClientProtocol:
         """A connection for a new call, made if need be.
@@ -88,21 +98,27 @@ class Link:
         protocol = self.ready
         if protocol is not None:
             return protocol
-        if self._ready is not None:
-            self._on_lost(self._ready)  # it takes no more calls: its stream identifiers are used up
+        for subchannel in list(self._subchannels.values()):
+            subchannel.check()  # one whose stream identifiers are used up says so only when it is asked
+        self.connect()
         if self.state is ChannelConnectivity.TRANSIENT_FAILURE and not wait_for_ready:
             raise ConnectFailed(self._last_error)
-        self.connect()
         future: asyncio.Future[ClientProtocol] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, wait_for_ready))
         return await future
 
     def connect(self) -> None:
         """Begin to connect, unless that is going on."""
-        if self.state is ChannelConnectivity.IDLE:
+        if self.state is not ChannelConnectivity.IDLE:
+            return
+        self._watch_idleness()
+        if self._balances:
             self._set_state(ChannelConnectivity.CONNECTING)
-            self._watch_idleness()
-            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            self._spawn(self._balance())
+            return
+        if not self._subchannels:
+            self._subchannels[None] = Subchannel(self._resolve, self._dialer, self._options, self._on_change)
+        self._subchannels[None].connect()
 
     async def wait_for_state_change(self, last_state: ChannelConnectivity) -> None:
         """Return when the state is another than `last_state`."""
@@ -116,117 +132,128 @@ class Link:
         self._set_state(ChannelConnectivity.SHUTDOWN)
         if self._idle_timer is not None:
             self._idle_timer.cancel()
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.wait([self._connecting])
+        stopping = self._stop()
+        if stopping:
+            await asyncio.wait(stopping)
         for future, _ in self._waiting:
             if not future.done():
                 future.set_exception(ConnectFailed("Channel closed!"))
         self._waiting.clear()
-        protocols = list(self._protocols)
-        for protocol in protocols:
-            protocol.connection.shut_down()
-            protocol.flush()
+        protocols = self._dialer.shut_down()
         if protocols:
             await asyncio.wait([protocol.closed for protocol in protocols], timeout=1.0)
         for protocol in protocols:
-            if protocol.transport is not None:
-                protocol.transport.abort()
+            protocol.kill()
 
-    # -- inside --------------------------------------------------------------------------------------------------------
+    # -- resolving -----------------------------------------------------------------------------------------------------
 
-    async def _connect(self) -> None:
-        """Try until there is a connection, with a growing pause after each round of failures."""
+    async def _resolve(self) -> tuple[Address, ...]:
+        """The addresses to try now. Raises ResolutionFailed when there are none."""
+        if not self._looks_up or not any(is_name(name) for name in self._names):
+            return tuple(self._names)
+        loop = asyncio.get_running_loop()
+        if self._addresses and not self._pacing.is_due(loop.time()):
+            return self._addresses
+        addresses: list[Address] = []
+        for name in self._names:
+            if not is_name(name):
+                addresses.append(name)
+                continue
+            try:
+                infos = await loop.getaddrinfo(name.host, name.port, type=socket.SOCK_STREAM)
+            except (OSError, ValueError) as error:  # ValueError: a host that is no name, UnicodeError too
+                raise ResolutionFailed(f"DNS resolution failed for {name}: {error}")
+            addresses += found(name, infos)
+        self._pacing.resolved(loop.time())
+        self._addresses = interleaved(addresses)
+        return self._addresses
+
+    async def _balance(self) -> None:
+        """For round_robin: a subchannel for each address; repeated until there is an answer."""
+        loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            self._set_state(ChannelConnectivity.CONNECTING)
-            protocol = await self._try_addresses()
-            if protocol is not None:
-                self._ready = protocol
-                self._set_state(ChannelConnectivity.READY)
-                waiting, self._waiting = self._waiting, []
-                for future, _ in waiting:
-                    if not future.done():
-                        future.set_result(protocol)
-                return
+            begun_at = loop.time()
+            try:
+                addresses = await self._resolve()
+                break
+            except ResolutionFailed as error:
+                self._last_error = str(error)
             failures += 1
-            self._set_state(ChannelConnectivity.TRANSIENT_FAILURE)
+            if not self._subchannels:
+                self._set_state(ChannelConnectivity.TRANSIENT_FAILURE)
+                self._fail_waiting()
+            due = begun_at + self._options.backoff.delay_s(failures, random.random())
+            await asyncio.sleep(max(0.0, due - loop.time()))
+        for gone in self._subchannels.keys() - set(addresses):
+            assert gone is not None
+            subchannel = self._subchannels.pop(gone)
+            if subchannel.protocol is not None:
+                subchannel.protocol.connection.shut_down("the name has another address now")
+                subchannel.protocol.schedule_flush()
+            subchannel.stop()
+        for address in addresses:
+            if address not in self._subchannels:
+                self._subchannels[address] = Subchannel(_only(address), self._dialer, self._options, self._on_change)
+        for subchannel in list(self._subchannels.values()):
+            subchannel.connect()
+        self._update()
+
+    def _spawn(self, task: Coroutine[Any, Any, None]) -> None:
+        made = asyncio.get_running_loop().create_task(task)
+        self._tasks.add(made)
+        made.add_done_callback(self._tasks.discard)
+
+    # -- what becomes of the subchannels -------------------------------------------------------------------------------
+
+    def _on_change(self, subchannel: Subchannel) -> None:
+        """A subchannel stands otherwise. round_robin keeps all connected, and resolves again when one fails."""
+        if self._balances and subchannel.state in (ChannelConnectivity.IDLE, ChannelConnectivity.TRANSIENT_FAILURE):
+            if not self._tasks and self._pacing.is_due(asyncio.get_running_loop().time()):
+                self._spawn(self._balance())
+            if subchannel.state is ChannelConnectivity.IDLE:
+                subchannel.connect()
+                return  # which has told us what it is now
+        self._last_error = subchannel.last_error or self._last_error
+        self._update()
+
+    def _update(self) -> None:
+        """See how the channel stands, and tell the calls that wait."""
+        subchannels = self._subchannels.values()
+        self._rotation.items = [s.protocol for s in subchannels if s.protocol is not None]
+        self._set_state(aggregate(s.state for s in subchannels))
+        if self.state is ChannelConnectivity.READY:
+            waiting, self._waiting = self._waiting, []
+            for future, wait_for_ready in waiting:
+                if future.done():
+                    continue  # the call was cancelled, or its deadline has passed
+                protocol = self.ready
+                if protocol is None:
+                    self._waiting.append((future, wait_for_ready))
+                else:
+                    future.set_result(protocol)
+        elif self.state is ChannelConnectivity.TRANSIENT_FAILURE:
             self._fail_waiting()
-            await asyncio.sleep(self._options.backoff.delay_s(failures, random.random()))
 
     def _fail_waiting(self) -> None:
         """Tell those who do not wait for ready that connecting has failed."""
         waiting, self._waiting = self._waiting, []
         for future, wait_for_ready in waiting:
             if future.done():
-                continue  # the call was cancelled, or its deadline has passed
+                continue
             if wait_for_ready:
                 self._waiting.append((future, wait_for_ready))
             else:
                 future.set_exception(ConnectFailed(self._last_error))
 
-    async def _try_addresses(self) -> ClientProtocol | None:
-        for address in self._target.addresses:
-            try:
-                async with asyncio.timeout(self._options.backoff.connect_timeout_s):
-                    return await self._open(address)
-            except (OSError, TimeoutError, ValueError) as error:  # ValueError: a host that is no name, UnicodeError too
-                self._last_error = (
-                    "failed to connect to all addresses; last error: UNKNOWN: "
-                    f"{_grpcio_address(address)}: {_describe(error)}"
-                )
-        return None
-
-    async def _open(self, address: Address) -> ClientProtocol:
-        loop = asyncio.get_running_loop()
-
-        def factory() -> ClientProtocol:
-            return ClientProtocol(self._options, self._on_lost, self._tap)
-
-        hostname = None
-        if self._tls is not None:
-            authority = self._options.tls_name or self._options.authority or self._target.authority
-            hostname = _host_of(authority) or address.host
-        if self._connector is not None:
-            protocol = await self._connector(factory, address)
-        elif address.path:
-            _, protocol = await loop.create_unix_connection(
-                factory, address.path, ssl=self._tls, server_hostname=hostname
-            )
-        else:
-            _, protocol = await loop.create_connection(
-                factory,
-                address.host,
-                address.port,
-                ssl=self._tls,
-                server_hostname=hostname,
-                happy_eyeballs_delay=None if _is_literal(address.host) else 0.25,
-            )
-        self._protocols.add(protocol)
-        protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
-        assert protocol.transport is not None
-        try:
-            if self._locality is not None:
-                check_local(protocol.transport.get_extra_info("socket"), protocol.peername, self._locality)
-            await protocol.ready
-            if not protocol.session.accepts_calls:
-                raise ConnectionResetError("the server went away at once")
-        except BaseException:
-            protocol.transport.abort()
-            raise
-        protocol.keep_alive(Keepalive(self._options.keepalive.for_client(), self._ping_backoff))
-        return protocol
-
-    def _on_lost(self, protocol: ClientProtocol) -> None:
-        """A connection takes no new calls any more: it was lost, or got GOAWAY."""
-        if protocol is self._ready:
-            self._ready = None
-            if protocol.was_told_too_many_pings:
-                self._ping_backoff *= 2
-                text = "%s sent GOAWAY too_many_pings: new connections of this channel ping at %g times keepalive_time"
-                _log.warning(text, self._target.text, self._ping_backoff)
-            if self.state is ChannelConnectivity.READY:
-                self._set_state(ChannelConnectivity.IDLE)
+    def _stop(self) -> list[asyncio.Task[None]]:
+        """Give up all subchannels; what has to be waited for until they have stopped."""
+        stopping = [task for subchannel in self._subchannels.values() for task in subchannel.stop()]
+        self._subchannels.clear()
+        self._rotation.items = ()
+        for task in self._tasks:
+            task.cancel()
+        return stopping + list(self._tasks)
 
     # -- idleness ------------------------------------------------------------------------------------------------------
 
@@ -243,17 +270,9 @@ class Link:
         loop = asyncio.get_running_loop()
         if not idle.poll(loop.time(), *self._activity()):
             self._idle_timer = loop.call_at(idle.due, self._on_idle_timer, idle)
-        else:
-            self._become_idle()
-
-    def _become_idle(self) -> None:
-        """Give up the connection, or the attempts to make one (gRFC A62); the next call begins anew."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-        self._ready = None
-        for protocol in list(self._protocols):
-            protocol.connection.shut_down("the channel is idle")
-            protocol.flush()
+            return
+        self._stop()
+        self._dialer.shut_down("the channel is idle")
         self._set_state(ChannelConnectivity.IDLE)
 
     # -- states --------------------------------------------------------------------------------------------------------
@@ -268,36 +287,10 @@ class Link:
                 future.set_result(None)
 
 
-def _is_literal(host: str) -> bool:
-    """Whether a host is an address, so that there is no second one to race it against."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _only(address: Address) -> Callable[[], Coroutine[Any, Any, tuple[Address, ...]]]:
+    """What a subchannel with one address asks for its addresses."""
 
+    async def addresses() -> tuple[Address, ...]:
+        return (address,)
 
-def _host_of(authority: str) -> str:
-    """The host in "host", "host:port" or "[address]:port"."""
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0]
-    return authority.partition(":")[0] if authority.count(":") < 2 else authority
-
-
-def _grpcio_address(address: Address) -> str:
-    if address.path:
-        return str(address)
-    return f"ipv6:%5B{address.host}%5D:{address.port}" if ":" in address.host else f"ipv4:{address}"
-
-
-def _describe(error: BaseException) -> str:
-    """An error of connecting, in words that say what happened."""
-    if isinstance(error, ConnectionRefusedError):
-        return "Failed to connect to remote host: Connection refused"
-    if isinstance(error, TimeoutError):
-        return "Failed to connect to remote host: Timeout occurred"
-    if isinstance(error, NotLocalError):
-        return str(error)
-    if isinstance(error, ConnectionResetError):
-        return f"connection failed before SETTINGS: {error}"
-    return f"Failed to connect to remote host: {error}"
+    return addresses

@@ -17,6 +17,8 @@ def bind(address: Address, reuse_port: bool) -> list[socket.socket]:
     """
     if address.path:
         return [_bind_unix(address.path)]
+    if address.cid is not None:
+        return [_bind_vsock(address)]
     try:
         return _bind_host(address, reuse_port)
     except OSError:
@@ -52,6 +54,19 @@ def _bind_tcp(family: int, name: Any, reuse_port: bool) -> socket.socket:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         bound.bind(name)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _bind_vsock(address: Address) -> socket.socket:
+    """A vsock address, bound, where the platform has them."""
+    if not hasattr(socket, "AF_VSOCK"):
+        raise OSError("this platform has no vsock")
+    bound = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+    try:
+        bound.bind((address.cid, address.port))
     except OSError:
         bound.close()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from grpc_core.aio.link import Connector
+from grpc_core.aio.dialing import Connector
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.aio.server import Server
 from grpc_core.target import Address

@@ -144,7 +144,7 @@ def test_too_many_pings_doubles_the_keepalive_time_of_the_channel(caplog: pytest
                 assert await method(channel)(b"") == b"x"
                 await channel.wait_for_state_change(ChannelConnectivity.READY)
                 assert f"ping at {times} times keepalive_time" in caplog.text
-            assert channel.link._ping_backoff == 4
+            assert channel.link._dialer.ping_backoff == 4
             assert {record.levelno for record in caplog.records} == {logging.WARNING}, "shown by default"
 
     run(main())
@@ -392,7 +392,7 @@ def test_a_channel_that_cannot_connect_gives_that_up_when_nobody_calls() -> None
             channel.get_state(try_to_connect=True)
             while channel.get_state() is not ChannelConnectivity.IDLE:
                 await channel.wait_for_state_change(channel.get_state())
-            assert channel.link._connecting is None or channel.link._connecting.cancelling()
+            assert not channel.link._subchannels
             assert (await status_of(method(channel)(b"")))[0] is StatusCode.UNAVAILABLE, "and begins anew"
 
     run(main())
@@ -449,7 +449,7 @@ def test_a_grpcio_server_answers_our_pings_or_sends_us_away(grpcio_server: Any) 
             assert code is StatusCode.UNAVAILABLE
             assert details is not None
             assert details == "Too many pings", "grpcio ends the calls too, with words of its own"
-            assert channel.link._ping_backoff == 2
+            assert channel.link._dialer.ping_backoff == 2
 
     run(main())
 

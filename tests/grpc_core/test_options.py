@@ -58,6 +58,13 @@ UNDERSTOOD: list[tuple[str, Any, str, Any]] = [
     ("grpc.max_connection_age_ms", 2**31 - 1, "lifetime.age_s", math.inf),
     ("grpc.max_connection_age_grace_ms", 0, "lifetime.age_grace_s", 0.0),
     ("grpc.client_idle_timeout_ms", 90_000, "idle_timeout_s", 90.0),
+    ("grpc.happy_eyeballs_connection_attempt_delay_ms", 1, "attempt_delay_s", 0.1),
+    ("grpc.happy_eyeballs_connection_attempt_delay_ms", 1_000, "attempt_delay_s", 1.0),
+    ("grpc.happy_eyeballs_connection_attempt_delay_ms", 9_000, "attempt_delay_s", 2.0),
+    ("grpc.dns_min_time_between_resolutions_ms", 0, "resolution_interval_s", 0.0),
+    ("grpc.lb_policy_name", "round_robin", "lb_policy", "round_robin"),
+    ("grpc.http_proxy", "http://p:1", "proxy", "http://p:1"),
+    ("grpc.enable_http_proxy", 0, "proxy_enabled", False),
     ("grpc.so_reuseport", True, "reuse_port", True),
 ]
 
@@ -85,7 +92,7 @@ def test_keys_may_be_bytes_and_values_anything_with_int() -> None:
     assert options.limits.send_bytes_max == 9
 
 
-@pytest.mark.parametrize("key", ["grpc.http2.bdp_probe", "grpc.lb_policy_name", "my.own", ""])
+@pytest.mark.parametrize("key", ["grpc.http2.bdp_probe", "grpc.dscp", "my.own", ""])
 def test_other_keys_are_accepted_and_ignored(key: str) -> None:
     assert parse_options([(key, object())]) == Options()
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -234,9 +235,13 @@ def test_a_subscriber_sees_a_server_go_and_come_back() -> None:
         channel.subscribe(states, try_to_connect=True)
         states.wait_for("READY")
     states.wait_for("TRANSIENT_FAILURE")
-    with socket.create_server(("127.0.0.1", peers.port)):
-        states.wait_for("CONNECTING")
+    server = grpc_core.server(ThreadPoolExecutor(1))
+    server.add_insecure_port(f"127.0.0.1:{peers.port}")
+    server.start()
+    states.wait_for("READY")
     channel.close()
+    server.stop(None).wait()
+    assert "CONNECTING" not in states.seen[states.seen.index("TRANSIENT_FAILURE") :], "until it is READY, as in grpcio"
 
 
 def test_a_callback_may_make_calls(waiting: tuple[Peers, Watched]) -> None:

@@ -61,9 +61,20 @@ def test_w003_a_unix_socket_has_the_authority_localhost(text: str, path: str, sh
     assert target.authority == "localhost"
 
 
+@pytest.mark.wire("W180")
+def test_a_vsock_target_is_two_numbers() -> None:
+    target = parse_target("vsock:2:5000")
+    assert target.addresses == (Address(port=5000, cid=2),)
+    assert (str(target.addresses[0]), target.authority) == ("vsock:2:5000", "localhost")
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
+        ("vsock:2", "vsock: needs two 32-bit numbers"),
+        ("vsock:2:x", "vsock: needs two 32-bit numbers"),
+        ("vsock:-1:5", "vsock: needs two 32-bit numbers"),
+        ("vsock:4294967296:5", "vsock: needs two 32-bit numbers"),
         ("", "the host is missing"),
         (":1", "the host is missing"),
         ("dns:", "the host is missing"),
@@ -94,6 +105,7 @@ def test_an_authority_has_no_octets_that_http_forbids() -> None:
     ("peername", "text"),
     [
         (("127.0.0.1", 5000), "ipv4:127.0.0.1:5000"),
+        ((2, 5000), "vsock:2:5000"),
         (("::1", 5000, 0, 0), "ipv6:%5B::1%5D:5000"),
         ("", "unix:"),
         ("/run/x", "unix:/run/x"),
