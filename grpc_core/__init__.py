@@ -16,9 +16,11 @@ Where is ...?
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
 | TLS, local and call credentials                 | `credentials`, `locality`               |
 | message compression                             | `compression`                           |
+| what calls inherit that a handler makes         | `propagation`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
 | tests in memory, and a clock for them           | `testing`                               |
+| interceptors                                    | `aio.interceptors`, `sync.interceptors` |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
 | what generated code is made of                  | `generated`                             |
 | calls without a channel in sight                | `experimental`                          |
@@ -57,19 +59,31 @@ from grpc_core.credentials import (
     xds_channel_credentials,
     xds_server_credentials,
 )
-from grpc_core.errors import EndOfStream, FutureCancelledError, FutureTimeoutError, RpcError, StreamTimeoutError
+from grpc_core.errors import (
+    AbortError,
+    EndOfStream,
+    FutureCancelledError,
+    FutureTimeoutError,
+    RpcError,
+    StreamTimeoutError,
+)
 from grpc_core.headers import VERSION as __version__
 from grpc_core.interfaces import (
     Call,
     Channel,
+    ClientCallDetails,
     Future,
     RpcContext,
     Server,
     ServerInterceptor,
     ServicerContext,
+    StreamStreamClientInterceptor,
     StreamStreamMultiCallable,
+    StreamUnaryClientInterceptor,
     StreamUnaryMultiCallable,
+    UnaryStreamClientInterceptor,
     UnaryStreamMultiCallable,
+    UnaryUnaryClientInterceptor,
     UnaryUnaryMultiCallable,
 )
 from grpc_core.locality import LocalConnectionType
@@ -93,10 +107,12 @@ if TYPE_CHECKING:
     from grpc_core.codegen.runtime import protos, protos_and_services, services
     from grpc_core.sync.channel import insecure_channel, secure_channel
     from grpc_core.sync.connectivity import channel_ready_future
+    from grpc_core.sync.interceptors import intercept_channel
     from grpc_core.sync.server import server
     from grpc_core.sync.streams import ClientStream, Handler, ServerStream
 
 __all__ = [
+    "AbortError",
     "AuthMetadataContext",
     "AuthMetadataPlugin",
     "AuthMetadataPluginCallback",
@@ -105,6 +121,7 @@ __all__ = [
     "Channel",
     "ChannelConnectivity",
     "ChannelCredentials",
+    "ClientCallDetails",
     "ClientStream",
     "Compression",
     "EndOfStream",
@@ -128,10 +145,14 @@ __all__ = [
     "ServicerContext",
     "Status",
     "StatusCode",
+    "StreamStreamClientInterceptor",
     "StreamStreamMultiCallable",
     "StreamTimeoutError",
+    "StreamUnaryClientInterceptor",
     "StreamUnaryMultiCallable",
+    "UnaryStreamClientInterceptor",
     "UnaryStreamMultiCallable",
+    "UnaryUnaryClientInterceptor",
     "UnaryUnaryMultiCallable",
     "__version__",
     "access_token_call_credentials",
@@ -147,6 +168,7 @@ __all__ = [
     "generated",
     "insecure_channel",
     "insecure_server_credentials",
+    "intercept_channel",
     "local_channel_credentials",
     "local_server_credentials",
     "metadata_call_credentials",
@@ -176,7 +198,16 @@ logging.getLogger("grpc_core").addHandler(logging.NullHandler())
 _MODULES = frozenset({"aio", "experimental"})
 _RUNTIME_PROTO_NAMES = frozenset({"protos", "protos_and_services", "services"})
 _SYNC_NAMES = frozenset(
-    {"ClientStream", "Handler", "ServerStream", "channel_ready_future", "insecure_channel", "secure_channel", "server"}
+    {
+        "ClientStream",
+        "Handler",
+        "ServerStream",
+        "channel_ready_future",
+        "insecure_channel",
+        "intercept_channel",
+        "secure_channel",
+        "server",
+    }
 )
 
 

@@ -48,7 +48,11 @@ class UsageError(BaseError):
 
 
 class AbortError(BaseError):
-    """Raised inside a handler by `context.abort`, to leave it. Not to be caught."""
+    """Raised inside a handler by `context.abort`, in both faces, to leave it; whoever wraps a handler lets it pass.
+
+    It tells an abort, which is an answer, from an exception that is a fault. grpcio's blocking server raises a plain
+    `Exception` here, of which this is one.
+    """
 
 
 class EndOfStream(BaseError, EOFError):

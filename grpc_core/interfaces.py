@@ -355,6 +355,55 @@ class ServicerContext(RpcContext):
         """What `set_details` was given, as UTF-8."""
 
 
+class ClientCallDetails:
+    """What a call is to be, for client interceptors: an object with these attributes.
+
+    method: "/package.Service/Method"; timeout: seconds or None; metadata: pairs or None; credentials: CallCredentials
+    or None; wait_for_ready: bool or None; compression: Compression or None.
+    """
+
+
+class UnaryUnaryClientInterceptor(abc.ABC):
+    """Stands before calls with one request and one response."""
+
+    @abc.abstractmethod
+    def intercept_unary_unary(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
+    ) -> Any:
+        """The outcome of the call: an object that is a `Call` and a `Future`, as `continuation(details, request)`
+        returns, also when the call has failed."""
+
+
+class UnaryStreamClientInterceptor(abc.ABC):
+    """Stands before calls with one request and a stream of responses."""
+
+    @abc.abstractmethod
+    def intercept_unary_stream(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
+    ) -> Any:
+        """An iterator of responses that is a `Call` and a `Future`, as `continuation(details, request)` returns."""
+
+
+class StreamUnaryClientInterceptor(abc.ABC):
+    """Stands before calls with an iterator of requests and one response."""
+
+    @abc.abstractmethod
+    def intercept_stream_unary(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request_iterator: Iterator[Any]
+    ) -> Any:
+        """The outcome of the call, as for `UnaryUnaryClientInterceptor`."""
+
+
+class StreamStreamClientInterceptor(abc.ABC):
+    """Stands before calls with an iterator of requests and a stream of responses."""
+
+    @abc.abstractmethod
+    def intercept_stream_stream(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request_iterator: Iterator[Any]
+    ) -> Any:
+        """An iterator of responses, as for `UnaryStreamClientInterceptor`."""
+
+
 class ServerInterceptor(abc.ABC):
     """Stands between a call that has arrived and its handler."""
 

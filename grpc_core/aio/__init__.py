@@ -7,6 +7,9 @@
 | a call in progress, on the client          | `call`     |
 | calls with streams                         | `streaming`|
 | calls as streams, on both sides            | `streams`  |
+| interceptors: what a program writes        | `interceptors`|
+| the way of a call through them             | `interception`|
+| a call that went through them              | `intercepted`, `responses`|
 | the connection behind a channel            | `link`     |
 | the server: ports and connections          | `server`   |
 | how a handler is run                       | `rpc`      |
@@ -25,6 +28,16 @@ from grpc_core.aio.channel import (
 )
 from grpc_core.aio.context import ServicerContext
 from grpc_core.aio.eof import EOF
+from grpc_core.aio.intercepted import InterceptedUnaryUnaryCall
+from grpc_core.aio.interceptors import (
+    ClientCallDetails,
+    ClientInterceptor,
+    ServerInterceptor,
+    StreamStreamClientInterceptor,
+    StreamUnaryClientInterceptor,
+    UnaryStreamClientInterceptor,
+    UnaryUnaryClientInterceptor,
+)
 from grpc_core.aio.interfaces import (
     Call,
     RpcContext,
@@ -47,21 +60,29 @@ __all__ = [
     "Call",
     "Channel",
     "ChannelArgumentType",
+    "ClientCallDetails",
+    "ClientInterceptor",
     "ClientStream",
     "Handler",
+    "InterceptedUnaryUnaryCall",
     "InternalError",
     "Metadata",
     "RpcContext",
     "Server",
+    "ServerInterceptor",
     "ServerStream",
     "ServicerContext",
     "StreamStreamCall",
+    "StreamStreamClientInterceptor",
     "StreamStreamMultiCallable",
     "StreamUnaryCall",
+    "StreamUnaryClientInterceptor",
     "StreamUnaryMultiCallable",
     "UnaryStreamCall",
+    "UnaryStreamClientInterceptor",
     "UnaryStreamMultiCallable",
     "UnaryUnaryCall",
+    "UnaryUnaryClientInterceptor",
     "UnaryUnaryMultiCallable",
     "UsageError",
     "init_grpc_aio",

@@ -23,6 +23,7 @@ from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
 from grpc_core.headers import with_fields
 from grpc_core.metadata import Fields, Metadata, encode_metadata
+from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
@@ -58,10 +59,15 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._starting: asyncio.Task[None] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._parent = parent = HANDLED.get()
+        if parent is not None:
+            settings.timeout = parent.limit(settings.timeout)
         if settings.timeout is not None:
             self._deadline = self._loop.time() + settings.timeout
             self._timer = self._loop.call_later(max(settings.timeout, 0), self._on_deadline)
         method.channel.call_started(self)
+        if parent is not None and (ending := parent.enter(self)) is not None:
+            self._finish(*ending)
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
 
@@ -164,6 +170,8 @@ class Call(interfaces.Call, Generic[Request, Response]):
 
     def _start(self) -> None:
         """Begin an attempt: now when there is a connection, else when there is one."""
+        if self._code is not None:
+            return  # the call that this one is made from has been cancelled
         if self._settings.timeout is not None and self._settings.timeout <= 0:
             self._loop.call_soon(self._on_deadline)
             return
@@ -239,6 +247,17 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._finish(code, details)
         return True
 
+    def end_with_parent(self, code: StatusCode, details: str) -> None:
+        """The call that this one was made from has been cancelled. From any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._end_with_parent, code, details)
+        except RuntimeError:
+            pass  # the loop is closed, and the call gone with it
+
+    def _end_with_parent(self, code: StatusCode, details: str) -> None:
+        if self._cancel(details, code):
+            self._cancelled = False  # a status for the caller, and no asyncio.CancelledError: its task is not cancelled
+
     def _on_deadline(self) -> None:
         self._timer = None
         self._cancel(DEADLINE_EXCEEDED, StatusCode.DEADLINE_EXCEEDED)
@@ -253,6 +272,9 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._timer = None
         if self._starting is not None and self._starting is not asyncio.current_task(self._loop):
             self._starting.cancel()
+        if self._parent is not None:
+            self._parent.leave(self)
+            self._parent = None
         self.method.channel.call_over(self)
         self._wake()
         callbacks, self._done_callbacks = self._done_callbacks, []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Any, Generic, Protocol, Self
 
 from grpc_core.aio import interfaces
-from grpc_core.aio.call import Call, UnaryUnaryCall
+from grpc_core.aio.call import UnaryUnaryCall
 from grpc_core.aio.dialing import Connector
+from grpc_core.aio.interceptors import Step, client_steps
 from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
 from grpc_core.aio.streams import StreamCalls
@@ -26,6 +27,7 @@ from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
+from grpc_core.status import StatusCode
 from grpc_core.target import parse_target
 from grpc_core.type_variables import Request, Response
 from http2 import Head
@@ -162,6 +164,14 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
         return StreamStreamCall(self._method, settings, request_iterator)
 
 
+class Running(Protocol):
+    """What a channel ends when it is closed: a call, or the interceptors that have not made theirs yet."""
+
+    async def code(self) -> StatusCode: ...
+
+    def _cancel(self, details: str) -> bool: ...
+
+
 class Channel(StreamCalls):
     """A channel to one target. Nothing happens before the first call, or `get_state(try_to_connect=True)`.
 
@@ -176,8 +186,10 @@ class Channel(StreamCalls):
         tap: Tap | None = None,
         compression: Any = None,
         connector: Connector | None = None,
+        interceptors: Sequence[Any] | None = None,
     ) -> None:
         """`connector` opens the connections in place of sockets."""
+        self._steps = client_steps(interceptors or ())
         settings = parse_options(options)
         parsed = parse_target(target)
         credentials = credentials or insecure_channel_credentials()
@@ -192,7 +204,7 @@ class Channel(StreamCalls):
         self._call_credentials = credentials.call_credentials
         self._coding = coding_of(compression)
         self.is_closed = False
-        self._calls: set[Call[Any, Any]] = set()
+        self._calls: set[Running] = set()
         self._calls_begun = 0
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
@@ -205,7 +217,9 @@ class Channel(StreamCalls):
         _registered_method: bool | None = False,
     ) -> UnaryUnaryMultiCallable[Request, Response]:
         """A callable for a method with one request and one response; `method` is "/package.Service/Method"."""
-        return UnaryUnaryMultiCallable(Method(self, method, request_serializer, response_deserializer))
+        made = Method(self, method, request_serializer, response_deserializer)
+        steps = self._steps["unary_unary"]
+        return _intercepting("unary_unary", made, steps) if steps else UnaryUnaryMultiCallable(made)
 
     def unary_stream(
         self,
@@ -215,7 +229,9 @@ class Channel(StreamCalls):
         _registered_method: bool | None = False,
     ) -> UnaryStreamMultiCallable[Request, Response]:
         """A callable for a method with one request and a stream of responses."""
-        return UnaryStreamMultiCallable(Method(self, method, request_serializer, response_deserializer))
+        made = Method(self, method, request_serializer, response_deserializer)
+        steps = self._steps["unary_stream"]
+        return _intercepting("unary_stream", made, steps) if steps else UnaryStreamMultiCallable(made)
 
     def stream_unary(
         self,
@@ -225,7 +241,9 @@ class Channel(StreamCalls):
         _registered_method: bool | None = False,
     ) -> StreamUnaryMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and one response."""
-        return StreamUnaryMultiCallable(Method(self, method, request_serializer, response_deserializer))
+        made = Method(self, method, request_serializer, response_deserializer)
+        steps = self._steps["stream_unary"]
+        return _intercepting("stream_unary", made, steps) if steps else StreamUnaryMultiCallable(made)
 
     def stream_stream(
         self,
@@ -235,7 +253,9 @@ class Channel(StreamCalls):
         _registered_method: bool | None = False,
     ) -> StreamStreamMultiCallable[Request, Response]:
         """A callable for a method with a stream of requests and a stream of responses."""
-        return StreamStreamMultiCallable(Method(self, method, request_serializer, response_deserializer))
+        made = Method(self, method, request_serializer, response_deserializer)
+        steps = self._steps["stream_stream"]
+        return _intercepting("stream_stream", made, steps) if steps else StreamStreamMultiCallable(made)
 
     def get_state(self, try_to_connect: bool = False) -> ChannelConnectivity:
         """How the channel stands; with `try_to_connect` an idle one begins to connect."""
@@ -300,7 +320,7 @@ class Channel(StreamCalls):
         coding = self._coding if compression is None else coding_of(compression)
         return CallSettings(timeout, metadata, wait_for_ready, credentials, coding)
 
-    def call_started(self, call: Call[Any, Any]) -> None:
+    def call_started(self, call: Running) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
         self._calls.add(call)
         self._calls_begun += 1
@@ -309,9 +329,16 @@ class Channel(StreamCalls):
         """(calls ever begun, whether one runs), for the link's idleness."""
         return self._calls_begun, bool(self._calls)
 
-    def call_over(self, call: Call[Any, Any]) -> None:
+    def call_over(self, call: Running) -> None:
         """The call has its status."""
         self._calls.discard(call)
+
+
+def _intercepting(kind: str, method: Method[Any, Any], steps: tuple[Step, ...]) -> Any:
+    """The callable of a method whose calls go through interceptors."""
+    from grpc_core.aio.interception import intercepting  # built on the callables here
+
+    return intercepting(kind, method, steps)
 
 
 def insecure_channel(
@@ -320,10 +347,9 @@ def insecure_channel(
     compression: Any = None,
     interceptors: Sequence[Any] | None = None,
 ) -> Channel:
-    """A channel without TLS. Raises ValueError or TypeError for a malformed target or option."""
-    if interceptors:
-        raise UsageError("client interceptors are not supported yet")
-    return Channel(target, options, compression=compression)
+    """A channel without TLS. Raises ValueError or TypeError for a malformed target or option, ValueError for an object
+    that is no interceptor."""
+    return Channel(target, options, compression=compression, interceptors=interceptors)
 
 
 def secure_channel(
@@ -337,6 +363,4 @@ def secure_channel(
 
     Raises ValueError or TypeError for a malformed target or option, and for bad credentials.
     """
-    if interceptors:
-        raise UsageError("client interceptors are not supported yet")
-    return Channel(target, options, credentials, compression=compression)
+    return Channel(target, options, credentials, compression=compression, interceptors=interceptors)

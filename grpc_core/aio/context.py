@@ -13,6 +13,7 @@ from grpc_core.compression import coding_of
 from grpc_core.errors import AbortError, UsageError
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
 from grpc_core.methods import RpcMethodHandler
+from grpc_core.propagation import HandledCall
 from grpc_core.status import StatusCode, normalize_code
 from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
@@ -41,6 +42,7 @@ class ServicerContext(Generic[Request, Response]):
         "_trailing_fields",
         "_waiters",
         "aborted",
+        "handled",
     )
 
     def __init__(
@@ -57,6 +59,8 @@ class ServicerContext(Generic[Request, Response]):
         self._callbacks: list[Callable[[ServicerContext], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self.aborted = False
+        self.handled = HandledCall(protocol.loop.time, deadline)
+        """What the calls made from the handler inherit."""
 
     # -- about the call ------------------------------------------------------------------------------------------------
 
@@ -208,6 +212,10 @@ class ServicerContext(Generic[Request, Response]):
         self._call.send_next_plain()
 
     # -- for the server ------------------------------------------------------------------------------------------------
+
+    def handle_with(self, handler: RpcMethodHandler) -> None:
+        """The handler, where interceptors have decided on it only now."""
+        self._handler = handler
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

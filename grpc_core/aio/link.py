@@ -28,6 +28,7 @@ from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
 from grpc_core.lifetime import Idle
 from grpc_core.options import Options
+from grpc_core.propagation import detached
 from grpc_core.proxy import proxy_for
 from grpc_core.resolver import Pacing, found, interleaved, is_name
 from grpc_core.target import Address, Target
@@ -109,8 +110,11 @@ class Link:
 
     def connect(self) -> None:
         """Begin to connect, unless that is going on."""
-        if self.state is not ChannelConnectivity.IDLE:
-            return
+        if self.state is ChannelConnectivity.IDLE:
+            with detached():  # a connection is nobody's in particular, whoever's call it is made for
+                self._begin_to_connect()
+
+    def _begin_to_connect(self) -> None:
         self._watch_idleness()
         if self._balances:
             self._set_state(ChannelConnectivity.CONNECTING)

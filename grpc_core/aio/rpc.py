@@ -10,6 +10,7 @@ runs in a thread. All three may end by returning, by `context.abort`, or by any 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections.abc import AsyncIterable, Awaitable
@@ -21,6 +22,7 @@ from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.calls import ServerCall
 from grpc_core.errors import AbortError
 from grpc_core.methods import Behavior, RpcMethodHandler
+from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from grpc_core.aio.server import Server
 
 _log = logging.getLogger("grpc_core.aio.server")
+
+METHOD_NOT_FOUND = "Method not found!"
 
 _is_coroutine_function = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 _is_async_generator_function = lru_cache(maxsize=1024)(inspect.isasyncgenfunction)
@@ -46,7 +50,18 @@ def _behavior_of(handler: RpcMethodHandler) -> Behavior:
 class Rpc:
     """One call on the server: waits for its request, runs its handler, sends what comes of it."""
 
-    __slots__ = ("_call", "_context", "_handler", "_has_begun", "_server", "_timer", "protocol", "task")
+    __slots__ = (
+        "_call",
+        "_context",
+        "_handler",
+        "_has_begun",
+        "_is_late",
+        "_server",
+        "_timer",
+        "_variables",
+        "protocol",
+        "task",
+    )
 
     def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, handler: RpcMethodHandler) -> None:
         self._server = server
@@ -62,13 +77,16 @@ class Rpc:
             deadline = protocol.loop.time() + timeout_s
             self._timer = protocol.loop.call_later(timeout_s, self._on_deadline)
         self._context = ServicerContext(call, handler, protocol, deadline)
+        self._is_late = False
+        self._variables: contextvars.Context | None = None
+        """What the handler's task runs in, where interceptors have run before it."""
 
     def begin(self) -> None:
         """Start the handler, or wait for its request; a call whose deadline has passed does not begin."""
         if self._call.request.timeout_s == 0:
             self._on_deadline()
         elif self._handler.request_streaming:
-            self.task = self.protocol.loop.create_task(self._run(None))
+            self.task = self.protocol.loop.create_task(self._run(None), context=self._variables)
         else:
             self._call.inbox.is_wanted = True
             if self._call.inbox.is_over:
@@ -94,7 +112,7 @@ class Rpc:
             return
         message = inbox.take()
         assert message is not None
-        self.task = self.protocol.loop.create_task(self._run(message))
+        self.task = self.protocol.loop.create_task(self._run(message), context=self._variables)
 
     def writable(self) -> None:
         self._context.wake()
@@ -105,6 +123,7 @@ class Rpc:
         self._context.wake()
         if self.task is not None:
             self.task.cancel()
+        self._context.handled.cancel(self._is_late)
         if not self._has_begun:  # a task that is cancelled before its first step never takes it
             self._end()
 
@@ -113,6 +132,7 @@ class Rpc:
     async def _run(self, message: bytes | None) -> None:
         """Run the handler: for one request, or, with None, for the stream of them."""
         self._has_begun = True
+        HANDLED.set(self._context.handled)
         context = self._context
         try:
             request = None if message is None else context.deserialize(message)
@@ -172,7 +192,9 @@ class Rpc:
         if self._handler.request_streaming:
             request = SyncRequestIterator(self._context)
         context = SyncServicerContext(self._context)
-        return await self.protocol.loop.run_in_executor(self._server.thread_pool, function, *before, request, context)
+        return await self.protocol.loop.run_in_executor(
+            self._server.thread_pool, contextvars.copy_context().run, function, *before, request, context
+        )
 
     def _iterate_in_thread(self, behavior: Behavior, request: Any, context: SyncServicerContext) -> Any:
         """In a thread: send what a plain function yields. What it may return for the event loop is handed on."""
@@ -199,6 +221,7 @@ class Rpc:
 
     def _on_deadline(self) -> None:
         self._timer = None
+        self._is_late = True
         self._call.fail(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
         self.protocol.schedule_flush()
 
@@ -210,5 +233,6 @@ class Rpc:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._context.handled.end()
         self._context.run_callbacks()
         self._server.rpc_ended(self)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from grpc_core.aio.intercepted_rpc import InterceptedRpc, Interception
+from grpc_core.aio.interceptors import server_steps
 from grpc_core.aio.listening import bind
 from grpc_core.aio.protocol import ServerProtocol
-from grpc_core.aio.rpc import Rpc
+from grpc_core.aio.rpc import METHOD_NOT_FOUND, Rpc
 from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
 from grpc_core.credentials import ServerCredentials, insecure_server_credentials
@@ -30,7 +32,6 @@ from http2.aio.transport import Tap
 
 _log = logging.getLogger("grpc_core.aio.server")
 
-METHOD_NOT_FOUND = "Method not found!"
 CONCURRENCY_EXCEEDED = "Concurrent RPC limit exceeded!"
 _LISTEN_BACKLOG = 1024
 _HANDSHAKE_S = 10.0  # as for the HTTP/2 preface: half a handshake must not hold a socket
@@ -50,6 +51,7 @@ class Server:
         maximum_concurrent_rpcs: int | None = None,
         tap_factory: Callable[[], Tap] | None = None,
         compression: Any = None,
+        interceptors: Sequence[Any] | None = None,
     ) -> None:
         self._coding = coding_of(compression)
         self._thread_pool = migration_thread_pool
@@ -59,6 +61,8 @@ class Server:
         self._methods = MethodTable()
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
+        steps = server_steps(interceptors)
+        self._interception = Interception(steps, self._methods) if steps else None
         self._sockets: list[socket.socket] = []
         self._credentials: dict[socket.socket, ServerCredentials] = {}
         self._listeners: list[asyncio.Server] = []
@@ -229,20 +233,26 @@ class Server:
     def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
         """A call has come: find its handler, and let it run when it can."""
         request = call.request
-        try:
-            handler = self._methods.find(request.path, request.metadata)
-        except Exception as error:
-            _log.exception("a generic handler raised for %s", request.path)
-            call.finish(StatusCode.UNKNOWN, f"Exception servicing handler: {error}")
-            return
-        if handler is None:
-            call.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
-            return
+        handler = None
+        if self._interception is None:
+            try:
+                handler = self._methods.find(request.path, request.metadata)
+            except Exception as error:
+                _log.exception("a generic handler raised for %s", request.path)
+                call.finish(StatusCode.UNKNOWN, f"Exception servicing handler: {error}")
+                return
+            if handler is None:
+                call.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
+                return
         if self._concurrent_max is not None and len(self._rpcs) >= self._concurrent_max:
             call.finish(StatusCode.RESOURCE_EXHAUSTED, CONCURRENCY_EXCEEDED)
             return
         call.compress_with(self._coding)
-        rpc = Rpc(self, protocol, call, handler)
+        if self._interception is not None:
+            rpc: Rpc = InterceptedRpc(self, protocol, call, self._interception)
+        else:
+            assert handler is not None
+            rpc = Rpc(self, protocol, call, handler)
         self._rpcs.add(rpc)
         call.observer = rpc
         protocol.run_in_turn(rpc)
@@ -267,7 +277,15 @@ def server(
     maximum_concurrent_rpcs: int | None = None,
     compression: Any = None,
 ) -> Server:
-    """A server. Plain functions run as handlers in `migration_thread_pool`, or the loop's default one."""
-    if interceptors:
-        raise UsageError("server interceptors are not supported yet")
-    return Server(migration_thread_pool, handlers, options, maximum_concurrent_rpcs, compression=compression)
+    """A server. Plain functions run as handlers in `migration_thread_pool`, or the loop's default one.
+
+    Raises ValueError for an object that is no interceptor.
+    """
+    return Server(
+        migration_thread_pool,
+        handlers,
+        options,
+        maximum_concurrent_rpcs,
+        compression=compression,
+        interceptors=interceptors,
+    )

@@ -10,6 +10,7 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | what a caller gets: errors, iterators, futures      | `call`         |
 | the channel and its callables                       | `channel`      |
 | calls as streams, on both sides                     | `streams`      |
+| client interceptors                                 | `interceptors` |
 | `subscribe`, `channel_ready_future`                 | `connectivity` |
 | the server                                          | `server`       |
 | what a handler is given, and how it runs            | `servicer`     |
@@ -17,6 +18,7 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 
 from grpc_core.sync.channel import Channel, insecure_channel, secure_channel
 from grpc_core.sync.connectivity import channel_ready_future
+from grpc_core.sync.interceptors import intercept_channel
 from grpc_core.sync.server import Server, server
 from grpc_core.sync.streams import ClientStream, Handler, ServerStream
 
@@ -28,6 +30,7 @@ __all__ = [
     "ServerStream",
     "channel_ready_future",
     "insecure_channel",
+    "intercept_channel",
     "secure_channel",
     "server",
 ]

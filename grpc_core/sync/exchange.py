@@ -11,6 +11,7 @@ thread may read it: its coroutines return without waiting, which is what `_now` 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -20,6 +21,7 @@ from grpc_core.aio.call import Call
 from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError
 from grpc_core.metadata import MetadataPairs, MetadataValue
+from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.sync.loop import Callbacks, IoThread, is_current
 from grpc_core.sync.pipes import Inlet, Outlet
@@ -101,6 +103,9 @@ class Exchange:
         self.io = io
         self._begin = begin
         self._notifier = notifier
+        handled = HANDLED.get()
+        if handled is not None:  # as the engine does
+            timeout = handled.limit(timeout)
         self.deadline = None if timeout is None else io.loop.time() + timeout
         self.inlet = Inlet(io.loop) if streams_responses else None
         self.outlet = Outlet(io.loop) if streams_requests else None
@@ -304,7 +309,10 @@ class Exchange:
     def send_all(self, requests: Iterator[Any], serializer: Serializer | None) -> None:
         """Send what the iterator gives, from a thread of its own."""
         threading.Thread(
-            target=self._send_all, args=(requests, serializer), name="grpc_core requests", daemon=True
+            target=contextvars.copy_context().run,
+            args=(self._send_all, requests, serializer),
+            name="grpc_core requests",
+            daemon=True,
         ).start()
 
     def _send_all(self, requests: Iterator[Any], serializer: Serializer | None) -> None:

@@ -12,13 +12,19 @@ from typing import Any, Final
 
 from grpc_core import aio, interfaces
 from grpc_core.credentials import ServerCredentials
-from grpc_core.methods import GenericRpcHandler, HandlerCallDetails, MethodHandler, MethodTable, RpcMethodHandler
+from grpc_core.methods import (
+    GenericRpcHandler,
+    HandlerCallDetails,
+    MethodTable,
+    RpcMethodHandler,
+    stream_stream_rpc_method_handler,
+)
 from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
 from grpc_core.sync.exchange import metadata_pairs
 from grpc_core.sync.loop import Callbacks, IoThread
-from grpc_core.sync.servicer import Runner
+from grpc_core.sync.servicer import STOPPED, Runner
 
 _log = logging.getLogger("grpc_core.sync")
 
@@ -29,49 +35,78 @@ Continuation = Callable[[Any], Any]
 
 
 class _Handlers(GenericRpcHandler):
-    """All handlers of a server, for the engine: each wrapped in the coroutine that runs it in a thread."""
+    """All handlers of a server without interceptors, for the engine: each wrapped in the coroutine that runs it in a
+    thread."""
 
-    def __init__(
-        self, pool: concurrent.futures.Executor, interceptors: Sequence[Any], find: Callable[[HandlerCallDetails], Any]
-    ) -> None:
+    def __init__(self, pool: concurrent.futures.Executor, methods: MethodTable) -> None:
         self._pool = pool
-        self._interceptors = interceptors
-        self._find = find
+        self._methods = methods
         self._notifier = Callbacks()
         self._runners: dict[int, Runner] = {}
         self.io: IoThread | None = None
 
     def service(self, handler_call_details: HandlerCallDetails) -> RpcMethodHandler | None:
         assert self.io is not None
-        if not self._interceptors:
-            handler = self._asked(self._find, handler_call_details)
-            if handler is None:
-                return None
-            known = self._runners.get(id(handler))
-            if known is None:
-                if len(self._runners) >= _RUNNERS_MAX:  # a generic handler that makes new ones for every call
-                    self._runners.clear()
-                known = self._runners[id(handler)] = Runner(handler, self.io, self._pool, self._notifier)
-            return known.method
-        variables = contextvars.copy_context()
+        handler = _asked(self._find, handler_call_details)
+        if handler is None:
+            return None
+        known = self._runners.get(id(handler))
+        if known is None:
+            if len(self._runners) >= _RUNNERS_MAX:  # a generic handler that makes new ones for every call
+                self._runners.clear()
+            known = self._runners[id(handler)] = Runner(handler, self.io, self._pool, self._notifier)
+        return known.method
+
+    def _find(self, details: HandlerCallDetails) -> RpcMethodHandler | None:
+        return self._methods.find(details.method, details.invocation_metadata)
+
+
+class _Interceptors(aio.ServerInterceptor):
+    """All interceptors of a server, for the engine: one that asks them in the pool, where they may wait and make calls.
+
+    The handler then runs in the context that they have left, in whatever thread it gets.
+    """
+
+    def __init__(self, pool: concurrent.futures.Executor, interceptors: Sequence[Any], methods: MethodTable) -> None:
+        self._pool = pool
+        self._interceptors = interceptors
+        self._methods = methods
+        self._notifier = Callbacks()
+        self.io: IoThread | None = None
+
+    async def intercept_service(
+        self, continuation: object, handler_call_details: HandlerCallDetails
+    ) -> RpcMethodHandler | None:
+        assert self.io is not None
         pairs = metadata_pairs(handler_call_details.invocation_metadata)
         details = HandlerCallDetails(handler_call_details.method, pairs)
-        handler = variables.run(self._asked, self._intercepted(0), details)
+        variables = contextvars.copy_context()
+        try:
+            asking = self._pool.submit(variables.run, _asked, self._from(0), details)
+        except RuntimeError:  # the pool was shut down before the server
+            return stream_stream_rpc_method_handler(_stopped)
+        try:
+            handler = await asyncio.wrap_future(asking)
+        except asyncio.CancelledError:
+            if not asking.cancel():  # they still run, and so the call still counts
+                await asyncio.wait([asyncio.wrap_future(asking)])
+            raise
         return None if handler is None else Runner(handler, self.io, self._pool, self._notifier, variables).method
 
-    def _intercepted(self, index: int) -> Continuation:
+    def _from(self, index: int) -> Continuation:
         """Asks the interceptors from that one on, and then the handlers."""
         if index == len(self._interceptors):
-            return self._find
-        return lambda details: self._interceptors[index].intercept_service(self._intercepted(index + 1), details)
+            return lambda details: self._methods.find(details.method, details.invocation_metadata)
+        return lambda details: self._interceptors[index].intercept_service(self._from(index + 1), details)
 
-    @staticmethod
-    def _asked(find: Continuation, details: HandlerCallDetails) -> Any:
-        try:
-            return find(details)
-        except Exception as error:
-            _log.exception("Exception servicing handler: %s", error)
-            return MethodHandler(True, True, stream_stream=_failed)
+
+def _asked(find: Continuation, details: HandlerCallDetails) -> Any:
+    """What is found for a call; when that raises, a handler that says so."""
+    try:
+        return find(details)
+    except Exception as error:
+        _log.exception("Exception servicing handler: %s", error)
+        return stream_stream_rpc_method_handler(_failed)
 
 
 def _failed(requests: object, context: interfaces.ServicerContext) -> Iterable[bytes]:
@@ -79,6 +114,11 @@ def _failed(requests: object, context: interfaces.ServicerContext) -> Iterable[b
     context.set_code(StatusCode.UNKNOWN)
     context.set_details(SERVICE_FAILED)
     return ()
+
+
+async def _stopped(requests: object, context: aio.ServicerContext) -> None:
+    """For the engine: the handler of a call for whose interceptors there is no thread any more."""
+    await context.abort(StatusCode.UNAVAILABLE, STOPPED)
 
 
 class Server(interfaces.Server):
@@ -101,13 +141,13 @@ class Server(interfaces.Server):
         self._methods = MethodTable()
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
-        methods = self._methods
-        self._handlers = _Handlers(
-            thread_pool,
-            tuple(interceptors or ()),
-            lambda details: methods.find(details.method, details.invocation_metadata),
-        )
-        self._engine = aio.server(None, [self._handlers], None, options, maximum_concurrent_rpcs, compression)
+        self._entry: _Handlers | _Interceptors
+        if interceptors:
+            self._entry = entry = _Interceptors(thread_pool, tuple(interceptors), self._methods)
+            self._engine = aio.server(None, None, [entry], options, maximum_concurrent_rpcs, compression)
+        else:
+            self._entry = handlers_ = _Handlers(thread_pool, self._methods)
+            self._engine = aio.server(None, [handlers_], None, options, maximum_concurrent_rpcs, compression)
         self._lock = threading.Lock()
         self._io_of = io
         self._io: IoThread | None = None
@@ -151,7 +191,7 @@ class Server(interfaces.Server):
         with self._lock:
             if self._io is not None:
                 raise ValueError("Cannot start already-started server!")
-            self._io = self._handlers.io = io = self._io_of()
+            self._io = self._entry.io = io = self._io_of()
         io.run(self._engine.start())
 
     def stop(self, grace: float | None) -> threading.Event:

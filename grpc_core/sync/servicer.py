@@ -26,7 +26,7 @@ from typing import Any, Final, NoReturn, Self
 
 from grpc_core import aio, interfaces
 from grpc_core.aio.eof import EOF
-from grpc_core.errors import RpcError, UsageError
+from grpc_core.errors import AbortError, RpcError, UsageError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
 from grpc_core.methods import MethodHandler
@@ -87,6 +87,7 @@ class ServicerContext(interfaces.ServicerContext):
 
     def _cancel(self) -> None:
         self._engine.finish(StatusCode.CANCELLED, CANCELLED)
+        self._engine.handled.cancel(is_late=False)
         self._engine.run_callbacks()
         self._engine.wake()
 
@@ -156,14 +157,14 @@ class ServicerContext(interfaces.ServicerContext):
         return self._engine.trailing_metadata()
 
     def abort(self, code: Any, details: str) -> NoReturn:
-        """Leave the handler, by raising a plain Exception, and end the call with this status."""
+        """Leave the handler, by raising AbortError, and end the call with this status."""
         if code is None or getattr(code, "value", code) == StatusCode.OK.value:
             _log.error("abort() called with %s; returning UNKNOWN", code)
             code, details = StatusCode.UNKNOWN, ""
         self.aborted = True
         self._code = code
         self.set_details(details)
-        raise Exception  # what grpcio raises, and programs expect
+        raise AbortError("Locally aborted.")
 
     def abort_with_status(self, status: Any) -> NoReturn:
         """As `abort`, with an object that has `code`, `details` and `trailing_metadata`."""

@@ -42,7 +42,7 @@ async def forever(request: bytes, context: aio.ServicerContext) -> bytes:
         ({"target": "host:port"}, ValueError, "'port' is not a port"),
         ({"target": "h", "options": [("a",)]}, ValueError, "a pair of key and value"),
         ({"target": "h", "options": [("grpc.max_send_message_length", "x")]}, TypeError, "is a number"),
-        ({"target": "h", "interceptors": [object()]}, aio.UsageError, "interceptors are not supported yet"),
+        ({"target": "h", "interceptors": [7]}, ValueError, "Interceptor 7 must be UnaryUnaryClientInterceptor or "),
         ({"target": "h", "compression": 7}, ValueError, "7 is not a Compression"),
     ],
 )

@@ -280,18 +280,6 @@ def test_a_server_that_never_started_can_be_stopped() -> None:
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ({"interceptors": [object()]}, "interceptors are not supported yet"),
-    ],
-)
-def test_what_is_not_there_yet_says_so(arguments: Any, text: str) -> None:
-    with pytest.raises(aio.UsageError, match=text):
-        aio.server(**arguments)
-    assert isinstance(aio.server(compression=0), aio.Server)
-
-
 # -- which handler -----------------------------------------------------------------------------------------------------
 
 
