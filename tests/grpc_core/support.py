@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Self
 
@@ -330,9 +331,13 @@ Script_ = Callable[[Raw], Awaitable[None]]
 
 @asynccontextmanager
 async def raw_server(
-    script: Script_, settings: dict[int, int] | None = None, greet: bool = True, tls: SSLContext | None = None
+    script: Script_,
+    settings: dict[int, int] | None = None,
+    greet: bool = True,
+    tls: SSLContext | None = None,
+    path: Path | None = None,
 ) -> AsyncIterator[int]:
-    """A server that plays `script` on each connection, after the handshake; its port."""
+    """A server that plays `script` on each connection, after the handshake; its port, 0 where it listens at `path`."""
     tasks: list[asyncio.Task[None]] = []
 
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -349,9 +354,12 @@ async def raw_server(
         finally:
             await raw.close()
 
-    server = await asyncio.start_server(play, "127.0.0.1", 0, ssl=tls)
+    if path is not None:
+        server = await asyncio.start_unix_server(play, path)
+    else:
+        server = await asyncio.start_server(play, "127.0.0.1", 0, ssl=tls)
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1] if path is None else 0
     finally:
         server.close()
         await server.wait_closed()
