@@ -130,8 +130,10 @@ def _join_grpcio() -> None:
         return
     foreign = sys.modules["grpc"]
     theirs = getattr(foreign, "RpcError", None)
+    if theirs is None or theirs is RpcError:  # the second where `grpc_core.compat` is installed
+        return
     theirs_of_aio = getattr(getattr(foreign, "aio", None), "AioRpcError", None)
-    if theirs_of_aio is None or theirs is None or issubclass(theirs, RpcError):
+    if theirs_of_aio is None:
         return
     try:
         RpcError.__bases__ = (_Error, theirs)

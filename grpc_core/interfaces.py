@@ -310,13 +310,13 @@ class ServicerContext(RpcContext):
     def auth_context(self) -> Mapping[str, Iterable[bytes]]:
         """What is known of the connection's security."""
 
-    @abc.abstractmethod
     def set_compression(self, compression: Any) -> None:
         """How to compress the responses."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def disable_next_message_compression(self) -> None:
         """Send the next response as it is."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def send_initial_metadata(self, initial_metadata: MetadataLike) -> None:
@@ -326,9 +326,9 @@ class ServicerContext(RpcContext):
     def set_trailing_metadata(self, trailing_metadata: MetadataLike) -> None:
         """The metadata to send with the status."""
 
-    @abc.abstractmethod
     def trailing_metadata(self) -> MetadataPairs:
         """What `set_trailing_metadata` was given."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def abort(self, code: StatusCode, details: str) -> NoReturn:
@@ -346,13 +346,13 @@ class ServicerContext(RpcContext):
     def set_details(self, details: str) -> None:
         """The status text to end with."""
 
-    @abc.abstractmethod
     def code(self) -> StatusCode | None:
         """What `set_code` was given."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def details(self) -> bytes | None:
         """What `set_details` was given, as UTF-8."""
+        raise NotImplementedError
 
 
 class ClientCallDetails:
@@ -421,9 +421,9 @@ class Server(abc.ABC):
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[GenericRpcHandler]) -> None:
         """Add services: objects with `service(handler_call_details)`."""
 
-    @abc.abstractmethod
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Add the methods of one service, by method name."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def add_insecure_port(self, address: str) -> int:
@@ -442,6 +442,6 @@ class Server(abc.ABC):
         """Stop: no new calls; those that run have `grace` seconds, then they are cancelled. The event is set when the
         server has stopped. With None they are cancelled at once, and this returns when it has stopped."""
 
-    @abc.abstractmethod
     def wait_for_termination(self, timeout: float | None = None) -> bool:
         """Wait until the server has stopped. True when `timeout` seconds have passed before that."""
+        raise NotImplementedError

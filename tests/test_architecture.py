@@ -29,6 +29,9 @@ MAY_IMPORT = {
 }
 """What each package may import besides the standard library. Tests, examples, fuzz and benchmarks stand nowhere."""
 
+ALIAS_FILES = ("grpc_core/compat/alias.py",)
+"""What makes `grpc` a name of ours may import it by that name."""
+
 WAITING_MODULES_OF = {
     "files": "fcntl fileinput io mmap os pathlib pty shutil tempfile termios",
     "the network": "asyncio asyncore ftplib http select selectors smtplib socket socketserver ssl urllib",
@@ -130,6 +133,8 @@ PYTEST_FILES = ("grpc_core/testing/plugin.py",)
 def _is_against_the_arrows(path: str, use: Use) -> bool:
     if use.top == "typing_extensions" and use.where is Where.TYPING:
         return False  # Type checkers bring it along; nobody has to install it.
+    if path in ALIAS_FILES and use.name == "grpc" and use.where is Where.FUNCTION:
+        return False  # By then it is Plait.
     if path in PYTEST_FILES and use.is_of("pytest"):
         return False
     return not use.is_call and use.top not in sys.stdlib_module_names and use.top not in MAY_IMPORT[_package(path)]
@@ -234,7 +239,7 @@ def test_no_file_breaks_a_rule(package: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES, *PYTEST_FILES, *BOTH_FACES_FILES],
+    [*GRPC_COMMAND_LINES, *PROTOBUF_FILES, *PROTOBUF_WHEN_ASKED_FILES, *PYTEST_FILES, *BOTH_FACES_FILES, *ALIAS_FILES],
 )
 def test_every_exception_is_for_a_file_that_exists(path: str) -> None:
     assert (ROOT / path).is_file(), f"{path} is excepted from a rule, and is not there"
@@ -271,6 +276,7 @@ BAD_SAMPLES = [
     ("grpc_core/wire.py", "from interop import cases", "imports interop.cases"),
     ("grpc_core/wire.py", "from tests.support import pair", "imports tests.support.pair"),
     ("grpc_core/wire.py", "import grpc", "imports grpc at"),
+    ("grpc_core/compat/alias.py", "import grpc", "imports grpc at module level"),
     ("grpc_core/wire.py", "from google.protobuf import message", "rule: no protobuf"),
     ("grpc_core/wire.py", "def f():\n    import google.protobuf", "imports google.protobuf in a function"),
     ("grpc_core/stub.py", "from google.protobuf import message", "imports google.protobuf.message at module level"),
