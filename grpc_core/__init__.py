@@ -5,6 +5,7 @@ Where is ...?
 | question                                        | file                                    |
 |-------------------------------------------------|-----------------------------------------|
 | status codes, their mappings and texts          | `status`                                |
+| why a call failed                               | `errors`, `explanation`                 |
 | metadata                                        | `metadata`                              |
 | deadlines on the wire                           | `deadline`                              |
 | length-prefixed messages                        | `wire`                                  |

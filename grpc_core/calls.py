@@ -139,7 +139,7 @@ class ClientCall:
     """One attempt of a call, on one stream, seen from the client.
 
     Until `code` is set the call is running. `is_unprocessed` says that the server never saw it (§8.7 of RFC 9113), so
-    that it can be sent again without harm.
+    that it can be sent again without harm. `decided_by` names what ended it, for `explanation`.
     """
 
     __slots__ = (
@@ -150,6 +150,7 @@ class ClientCall:
         "_observer",
         "_session",
         "code",
+        "decided_by",
         "details",
         "inbox",
         "initial_metadata",
@@ -173,6 +174,7 @@ class ClientCall:
         self.trailing_metadata: MetadataPairs = ()
         self.code: StatusCode | None = None
         self.details = ""
+        self.decided_by = ""
         self.is_unprocessed = False
 
     # -- the face's side -----------------------------------------------------------------------------------------------
@@ -200,11 +202,11 @@ class ClientCall:
         """Whether the send queue has room for one more message."""
         return self._connection.queued_bytes(self.stream_id) < SEND_QUEUE_BYTES_MAX
 
-    def cancel(self, code: StatusCode, details: str) -> None:
+    def cancel(self, code: StatusCode, details: str, decided_by: str = "this side: what came cannot be used") -> None:
         """End the call from this side, with a status of ours and RST_STREAM (CANCEL)."""
         if self.code is None:
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
-            self._finish(code, details)
+            self._finish(code, details, decided_by)
 
     # -- the session's side --------------------------------------------------------------------------------------------
 
@@ -212,12 +214,12 @@ class ClientCall:
         """Response-Headers, or Trailers-Only."""
         if end_stream:
             self.initial_metadata = ()
-            self._on_end(info)
+            self._on_end(info, "HEADERS with END_STREAM (Trailers-Only)")
             return
         if info.error is not None:
             # Not a gRPC response: its content is no messages and is not waited for.
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
-            self._finish(*info.error)
+            self._finish(*info.error, f"HEADERS with :status {head.status}, which are no gRPC response")
             return
         if info.coding is not None:
             self.inbox.reader.decompress = info.coding.decompress
@@ -234,13 +236,14 @@ class ClientCall:
             self.cancel(error.code, error.details)
             return
         if event.end_stream:
-            self._finish(StatusCode.UNKNOWN, "the response ended without trailers: no grpc-status")
+            text = "the response ended without trailers: no grpc-status"
+            self._finish(StatusCode.UNKNOWN, text, "DATA with END_STREAM")
         elif complete:
             self._observer.message_received()
 
     def on_trailers(self, info: ResponseInfo) -> None:
         """Trailers: the status."""
-        self._on_end(info)
+        self._on_end(info, "trailers: HEADERS with END_STREAM")
 
     def on_reset(self, event: StreamReset) -> None:
         """The stream was reset, by the peer or for its fault."""
@@ -248,16 +251,18 @@ class ClientCall:
         name = error_name(event.error_code)
         if event.by_peer:
             detail = f" ({event.reason})" if event.reason else ""
-            self._finish(status_from_reset(event.error_code), f"Received RST_STREAM with error code {name}{detail}")
+            details = f"Received RST_STREAM with error code {name}{detail}"
+            self._finish(status_from_reset(event.error_code), details, event.reason or f"RST_STREAM ({name})")
         else:
             code = status_from_fault(event.error_code)
             fault = "is more than we take" if code is StatusCode.RESOURCE_EXHAUSTED else "breaks HTTP/2"
-            self._finish(code, f"the server's answer {fault}: {event.reason}")
+            details = f"the server's answer {fault}: {event.reason}"
+            self._finish(code, details, f"this side, which sent RST_STREAM ({name})")
 
     def on_connection_lost(self, event: ConnectionTerminated) -> None:
         """The connection is gone. A request that still waited for the server's permission was never sent."""
         self.is_unprocessed = self.stream_id in self._connection.streams.waiting
-        self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}")
+        self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}", "the end of the connection")
 
     def on_writable(self) -> None:
         """The send queue has drained."""
@@ -265,7 +270,7 @@ class ClientCall:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _on_end(self, info: ResponseInfo) -> None:
+    def _on_end(self, info: ResponseInfo, decided_by: str) -> None:
         self.trailing_metadata = info.metadata
         code, details = info.status
         try:
@@ -276,11 +281,12 @@ class ClientCall:
             self._half_closed = True
             # The server has answered before we were done: nobody reads the rest of our requests.
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
-        self._finish(code, details)
+        self._finish(code, details, decided_by)
 
-    def _finish(self, code: StatusCode, details: str) -> None:
+    def _finish(self, code: StatusCode, details: str, decided_by: str) -> None:
         self.code = code
         self.details = details
+        self.decided_by = decided_by
         self.inbox.is_over = True
         self._session.calls.pop(self.stream_id, None)
         if self.initial_metadata is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
+from grpc_core.explanation import Explanation
 from grpc_core.metadata import Metadata
 from grpc_core.status import StatusCode
 
@@ -29,6 +30,10 @@ class RpcError(_Error):
         if "grpc" in sys.modules:
             _join_grpcio()
         return super().__new__(cls, *arguments, **named)
+
+    def explain(self) -> Explanation:
+        """Why the call failed, as far as this side has seen it: a record, and as `str()` some lines of text."""
+        return Explanation(StatusCode.UNKNOWN, str(self))
 
 
 class FutureTimeoutError(Exception):
@@ -78,6 +83,7 @@ class AioRpcError(RpcError):
         trailing_metadata: Metadata | None = None,
         details: str | None = None,
         debug_error_string: str | None = None,
+        _explanation: Explanation | None = None,
     ) -> None:
         Exception.__init__(self)  # the next class may be grpcio's, which wants the arguments
         self._code = code
@@ -85,6 +91,11 @@ class AioRpcError(RpcError):
         self._initial_metadata = initial_metadata if initial_metadata is not None else Metadata()
         self._trailing_metadata = trailing_metadata if trailing_metadata is not None else Metadata()
         self._debug_error_string = debug_error_string
+        self._explanation = _explanation
+
+    def explain(self) -> Explanation:
+        """Why the call failed, as far as this side has seen it: a record, and as `str()` some lines of text."""
+        return self._explanation or Explanation(self._code, self._details or "")
 
     def code(self) -> StatusCode:
         """The status code."""
@@ -120,7 +131,14 @@ class AioRpcError(RpcError):
     def __reduce__(self) -> tuple[type[AioRpcError], tuple[object, ...]]:
         return (
             type(self),
-            (self._code, self._initial_metadata, self._trailing_metadata, self._details, self._debug_error_string),
+            (
+                self._code,
+                self._initial_metadata,
+                self._trailing_metadata,
+                self._details,
+                self._debug_error_string,
+                self._explanation,
+            ),
         )
 
 

@@ -21,10 +21,12 @@ from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.calls import ClientCall
 from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
+from grpc_core.explanation import Explanation
 from grpc_core.headers import with_fields
 from grpc_core.metadata import Fields, Metadata, encode_metadata
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
+from grpc_core.target import format_peer
 from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
 from http2 import UsageError as Http2UsageError
@@ -51,6 +53,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._protocol: ClientProtocol | None = None
         self._code: StatusCode | None = None
         self._details = ""
+        self._decided_by = ""
         self._initial_metadata: Metadata | None = None
         self._trailing_metadata = Metadata()
         self._cancelled = False
@@ -67,13 +70,13 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._timer = self._loop.call_later(max(settings.timeout, 0), self._on_deadline)
         method.channel.call_started(self)
         if parent is not None and (ending := parent.enter(self)) is not None:
-            self._finish(*ending)
+            self._finish(*ending, "the end of the call that this one was made for")
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
 
     def cancel(self) -> bool:
         """Cancel the call. False when it was already over."""
-        return self._cancel(CANCELLED)
+        return self._cancel(CANCELLED, decided_by="this side: cancel()")
 
     def cancelled(self) -> bool:
         """Whether the call was cancelled from this side."""
@@ -160,7 +163,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._trailing_metadata = Metadata(*attempt.trailing_metadata)
         if self._initial_metadata is None:
             self._initial_metadata = Metadata(*(attempt.initial_metadata or ()))
-        self._finish(*self._judged(attempt, code, details))
+        self._finish(*self._judged(attempt, code, details), attempt.decided_by)
 
     def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
         """The status that the caller sees, for the one that the attempt ended with."""
@@ -191,11 +194,12 @@ class Call(interfaces.Call, Generic[Request, Response]):
             while not protocol.session.accepts_calls:  # it went away before it was our turn
                 protocol = await link.wait_ready(self._settings.wait_for_ready)
         except CredentialsFailed as failure:
-            self._finish(failure.code, str(failure))
+            self._finish(failure.code, str(failure), "this side: the call credentials gave no metadata")
         except ConnectFailed as error:
-            self._finish(StatusCode.UNAVAILABLE, str(error))
+            self._finish(StatusCode.UNAVAILABLE, str(error), "this side: there was no connection to send it on")
         except Exception as error:  # whatever it is, a call ends with a status and never just hangs
-            self._finish(StatusCode.INTERNAL, f"the call could not be started: {error!r}")
+            details = f"the call could not be started: {error!r}"
+            self._finish(StatusCode.INTERNAL, details, "this side: a fault of the library")
         else:
             if self._code is None:
                 self._start_on(protocol)
@@ -208,7 +212,9 @@ class Call(interfaces.Call, Generic[Request, Response]):
         try:
             self._attempt = protocol.session.start(with_fields(head, fields, timeout), self, coding)
         except Http2UsageError as error:
-            self._finish(StatusCode.RESOURCE_EXHAUSTED, str(error))
+            self._finish(
+                StatusCode.RESOURCE_EXHAUSTED, str(error), "this side: the metadata is more than the server takes"
+            )
             return
         self._protocol = protocol
         if protocol.upkeep is not None:
@@ -216,7 +222,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         try:
             self._on_started(self._attempt)
         except MessageError as error:
-            self._attempt.cancel(error.code, error.details)
+            self._attempt.cancel(error.code, error.details, "this side: the request is more than may be sent")
         protocol.schedule_flush()
         self._wake()
 
@@ -236,15 +242,15 @@ class Call(interfaces.Call, Generic[Request, Response]):
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
-    def _cancel(self, details: str, code: StatusCode = StatusCode.CANCELLED) -> bool:
+    def _cancel(self, details: str, code: StatusCode = StatusCode.CANCELLED, decided_by: str = "this side") -> bool:
         if self._code is not None:
             return False
         self._cancelled = code is StatusCode.CANCELLED
         if self._attempt is not None:
-            self._attempt.cancel(code, details)
+            self._attempt.cancel(code, details, decided_by)
             if self._protocol is not None:
                 self._protocol.schedule_flush()
-        self._finish(code, details)
+        self._finish(code, details, decided_by)
         return True
 
     def end_with_parent(self, code: StatusCode, details: str) -> None:
@@ -260,13 +266,14 @@ class Call(interfaces.Call, Generic[Request, Response]):
 
     def _on_deadline(self) -> None:
         self._timer = None
-        self._cancel(DEADLINE_EXCEEDED, StatusCode.DEADLINE_EXCEEDED)
+        self._cancel(DEADLINE_EXCEEDED, StatusCode.DEADLINE_EXCEEDED, "this side: the deadline passed")
 
-    def _finish(self, code: StatusCode, details: str) -> None:
+    def _finish(self, code: StatusCode, details: str, decided_by: str) -> None:
         if self._code is not None:
             return
         self._code = code
         self._details = details
+        self._decided_by = decided_by
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -342,6 +349,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         """A status of ours in place of the server's: what it sent cannot be used."""
         if not self._cancel(details, code):
             self._code, self._details = code, details
+            self._decided_by = "this side: what the server sent cannot be used"
 
     def _error(self) -> AioRpcError:
         assert self._code is not None
@@ -351,6 +359,25 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._trailing_metadata,
             self._details,
             self._debug_error_string(),
+            self.explain(),
+        )
+
+    def explain(self) -> Explanation:
+        """Why the call ended as it did; for one that is over."""
+        assert self._code is not None
+        attempt, protocol = self._attempt, self._protocol
+        link = self.method.channel.link
+        return Explanation(
+            self._code,
+            self._details,
+            target=self.method.channel.target,
+            tried=link.tried if protocol is None else (),
+            peer="" if protocol is None else format_peer(protocol.peername),
+            security="" if protocol is None else protocol.security_text,
+            goaway="" if protocol is None else protocol.goaway_text,
+            decided_by=self._decided_by,
+            attempts=self._settings.attempts + (attempt is not None),
+            is_unprocessed=protocol is None or (attempt is not None and attempt.is_unprocessed),
         )
 
     def _debug_error_string(self) -> str:

@@ -26,6 +26,7 @@ from grpc_core.aio.subchannel import ResolutionFailed, Subchannel
 from grpc_core.balancing import ROUND_ROBIN, Rotation, aggregate
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
+from grpc_core.explanation import Attempt, failed_attempt
 from grpc_core.lifetime import Idle
 from grpc_core.options import Options
 from grpc_core.propagation import detached
@@ -79,6 +80,12 @@ class Link:
         self._state_waiters: list[asyncio.Future[None]] = []
         self._last_error = ""
         self._idle_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def tried(self) -> tuple[Attempt, ...]:
+        """What became of the addresses when connecting failed last."""
+        failures = [failure for subchannel in self._subchannels.values() for failure in subchannel.failures]
+        return tuple(failed_attempt(str(failure.address), failure.cause) for failure in failures)
 
     @property
     def ready(self) -> ClientProtocol | None:

@@ -18,6 +18,7 @@ from grpc_core.session import ClientSession, GrpcConnection, ServerSession
 from grpc_core.target import format_peer
 from http2 import ConnectionTerminated, ErrorCode, Event, GoAwayReceived, PingReceived, SettingsReceived
 from http2.aio.transport import ConnectionProtocol, Tap
+from http2.errors import error_name
 
 if TYPE_CHECKING:
     from grpc_core.aio.rpc import Rpc
@@ -145,7 +146,24 @@ class ClientProtocol(ConnectionProtocol):
         """Set where keepalive is on; it wants to be woken when the first call begins after a pause."""
         self.goaway: GoAwayReceived | None = None
         """The last GOAWAY that has come."""
+        self.security_text = "plaintext"
+        """What the connection is secured by, in words."""
         self._lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.security_text = f"{tls.version()}, ALPN {tls.selected_alpn_protocol()!r}"
+        super().connection_made(transport)
+
+    @property
+    def goaway_text(self) -> str:
+        """The last GOAWAY in words, or nothing."""
+        goaway = self.goaway
+        if goaway is None:
+            return ""
+        text = goaway.debug_data[:200].decode("utf-8", "backslashreplace")
+        return f"{error_name(goaway.error_code)}, last stream {goaway.last_stream_id}, {text!r}"
 
     def keep_alive(self, keepalive: Keepalive) -> None:
         """Ping while calls run, or always, as is configured. Called when the connection is ready."""

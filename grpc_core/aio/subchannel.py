@@ -164,7 +164,7 @@ def _nobody(_: Subchannel) -> None:
 def _farewell(protocol: ClientProtocol) -> str:
     """What a connection ended with, in words."""
     if protocol.goaway is not None:
-        return repr(protocol.goaway)
+        return f"GOAWAY {protocol.goaway_text}"
     return str(protocol.connection.termination)
 
 

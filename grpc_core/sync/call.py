@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
+from grpc_core.explanation import Explanation
 from grpc_core.interfaces import Call, CallFuture, CallIterator, Future
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
@@ -62,6 +63,10 @@ class _InactiveRpcError(RpcError, Call, Future[NoReturn]):
     def debug_error_string(self) -> str:
         """One line for a log."""
         return self._outcome.debug_error_string
+
+    def explain(self) -> Explanation:
+        """Why the call failed, as far as this side has seen it: a record, and as `str()` some lines of text."""
+        return self._outcome.explain()
 
     def is_active(self) -> bool:
         """It is over."""
@@ -167,6 +172,10 @@ class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Res
     def debug_error_string(self) -> str:
         """One line for a log; waits for the status."""
         return self._settled().debug_error_string
+
+    def explain(self) -> Explanation:
+        """Why the call ended as it did; waits for the status."""
+        return self._settled().explain()
 
     def is_active(self) -> bool:
         """Whether the call is not over."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -20,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from grpc_core.aio.call import Call
 from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError
+from grpc_core.explanation import Explanation
 from grpc_core.metadata import MetadataPairs, MetadataValue
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
@@ -56,6 +58,16 @@ class Outcome(NamedTuple):
     initial_metadata: MetadataPairs = ()
     trailing_metadata: MetadataPairs = ()
     debug_error_string: str = ""
+    reason: Explanation | None = None
+    """What the engine has to say about it, where it took part."""
+
+    def explain(self) -> Explanation:
+        """Why the call ended so; what this face has put in the engine's place goes first."""
+        if self.reason is None:
+            return Explanation(self.code, self.details, decided_by="this side")
+        if self.reason.code is self.code:
+            return self.reason
+        return dataclasses.replace(self.reason, code=self.code, details=self.details, decided_by="this side")
 
 
 def _now(coroutine: Coroutine[Any, Any, Result] | Generator[Any, Any, Result]) -> Result:
@@ -236,12 +248,14 @@ class Exchange:
             return self._failure
         call = self._call
         assert call is not None
+        code = _now(call.code())
         return Outcome(
-            _now(call.code()),
+            code,
             _now(call.details()),
             metadata_pairs(_now(call.initial_metadata())),
             metadata_pairs(_now(call.trailing_metadata())),
             _now(call.debug_error_string()),
+            None if code is StatusCode.OK else call.explain(),
         )
 
     def is_ok(self) -> bool:

@@ -20,8 +20,10 @@ from grpc_core.status import StatusCode
 from http2.errors import ErrorCode
 from http2.frames import build_goaway
 from tests.grpc_core.support import (
+    ACK,
     OK_TRAILERS,
     RESPONSE,
+    SETTINGS,
     Events,
     Raw,
     facing,
@@ -550,7 +552,8 @@ def test_a_server_that_ends_each_connection_before_a_call_is_not_dialed_in_a_tig
 
         async def script(raw: Raw) -> None:
             connections()
-            await raw.next_of(4)  # the client has our SETTINGS by the time it acknowledges them: GOAWAY comes apart
+            while not (await raw.next_of(SETTINGS)).flags & ACK:
+                pass  # the client has our SETTINGS by the time it acknowledges them: GOAWAY comes apart
             raw.sends(build_goaway(0, ErrorCode.NO_ERROR))
 
         options = (("grpc.initial_reconnect_backoff_ms", 60_000),)
@@ -565,7 +568,7 @@ def test_a_server_that_ends_each_connection_before_a_call_is_not_dialed_in_a_tig
             code, details = await status_of(method(channel)(b""))
             assert code is StatusCode.UNAVAILABLE
             assert details is not None
-            assert details.startswith("the server ended the connection before a call could use it: GoAwayReceived(")
+            assert details.startswith("the server ended the connection before a call could use it: GOAWAY NO_ERROR")
             assert len(connections.seen) == 2
 
     run(main())
