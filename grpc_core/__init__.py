@@ -20,6 +20,7 @@ Where is ...?
 | what calls inherit that a handler makes         | `propagation`                           |
 | the asyncio API                                 | `aio`                                   |
 | the blocking API, and its interfaces            | `sync`, `interfaces`                    |
+| what is counted and told of channels, servers   | `counters`, `introspection`, `channelz` |
 | tests in memory, and a clock for them           | `testing`                               |
 | interceptors                                    | `aio.interceptors`, `sync.interceptors` |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |

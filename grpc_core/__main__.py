@@ -3,6 +3,7 @@
 demo                       a server and a client in one process, and every frame between them
 serve [--host] [--port]    Greeter and RouteGuide, with health and reflection, for any gRPC client
 call HOST:PORT ...         asks a server what it has, and calls it, with JSON
+channelz HOST:PORT         the channels, servers and connections of a process that tells them
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "serve":
         return _serve(arguments)
     try:
-        return asyncio.run(_call(arguments))
+        return asyncio.run(_call(arguments) if arguments.command == "call" else _channelz(arguments))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who reads our output has enough of it
@@ -56,7 +57,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """The parser of all commands, and that of `call`."""
     parser = _Parser(prog="grpc_core", description="gRPC in pure Python.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|serve|call")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|serve|call|channelz")
     commands.add_parser("demo", help="a server and a client in one process, and every frame between them")
     serve = commands.add_parser("serve", help="serve Greeter, RouteGuide, health and reflection until Ctrl-C")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
@@ -86,7 +87,18 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="a FileDescriptorSet (protoc -o), in place of the server's reflection",
     )
     call.add_argument("--authority", metavar="NAME", help="the :authority of the calls")
-    tls = call.add_argument_group("TLS (any of these options means TLS)")
+    _add_tls(call)
+    channelz = commands.add_parser("channelz", help="tables of the channels, servers and connections of a process")
+    channelz.add_argument("target", metavar="HOST:PORT", help="of a server with grpc.channelz.v1.Channelz")
+    channelz.add_argument("--timeout", metavar="S", help="seconds for each question (default: 10)", default="10")
+    channelz.add_argument("--authority", metavar="NAME", help="the :authority of the calls")
+    _add_tls(channelz)
+    return parser, call
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    """The options of a client's TLS."""
+    tls = parser.add_argument_group("TLS (any of these options means TLS)")
     tls.add_argument("--tls", action="store_true", help="TLS, trusting the authorities of the system")
     tls.add_argument("--tls-ca", metavar="FILE", help="trust these authorities in their place (PEM)")
     tls.add_argument("--tls-cert", metavar="FILE", help="our certificate chain, for servers that ask (PEM)")
@@ -97,7 +109,6 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         action="store_true",
         help="accept any certificate: the connection is then secret, but with whom is unknown",
     )
-    return parser, call
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -135,6 +146,28 @@ async def _call(arguments: argparse.Namespace) -> int:
             await caller.run(channel, request, lambda line: print(line, flush=True))
     except told.Failure as failure:
         print(f"grpc_core call: {failure}", file=sys.stderr)
+        return failure.exit_code
+    return 0
+
+
+async def _channelz(arguments: argparse.Namespace) -> int:
+    from grpc_core import caller_arguments as told
+    from grpc_core import channelz_table
+    from grpc_core.errors import AioRpcError
+    from grpc_core.status import StatusCode
+
+    try:
+        channel = _channel(arguments)
+        timeout_s = told.parse_timeout(arguments.timeout)
+        async with channel:
+            try:
+                lines = await channelz_table.report(channel, timeout_s)
+            except AioRpcError as error:
+                code = told.CONNECTION if error.code() is StatusCode.UNAVAILABLE else told.STATUS
+                raise told.Failure(code, f"{error.code().name}: {error.details()}")
+        print("\n".join(lines).rstrip(), flush=True)
+    except told.Failure as failure:
+        print(f"grpc_core channelz: {failure}", file=sys.stderr)
         return failure.exit_code
     return 0
 

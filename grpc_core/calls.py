@@ -21,6 +21,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from grpc_core.compression import Coding, encoded
+from grpc_core.counters import SocketCounts
 from grpc_core.headers import CODED_RESPONSE_HEADS, RESPONSE_HEAD, RequestInfo, ResponseInfo, with_fields
 from grpc_core.metadata import Fields, MetadataPairs
 from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
@@ -61,6 +62,7 @@ class Inbox:
 
     __slots__ = (
         "_connection",
+        "_counts",
         "_held",
         "_messages",
         "_queued",
@@ -71,8 +73,11 @@ class Inbox:
         "taken_flag",
     )
 
-    def __init__(self, connection: Connection, stream_id: int, bytes_max: int) -> None:
+    def __init__(
+        self, connection: Connection, stream_id: int, bytes_max: int, counts: SocketCounts | None = None
+    ) -> None:
         self._connection = connection
+        self._counts = counts or SocketCounts()
         self._stream_id = stream_id
         self.reader = MessageReader(bytes_max)
         self._messages: deque[Received] = deque()
@@ -102,6 +107,9 @@ class Inbox:
         for message in messages:
             self._queued += message[1]
         self._messages.extend(messages)
+        counts = self._counts
+        counts.messages_received += len(messages)
+        counts.message_received_at = counts.clock()
 
     def end(self) -> None:
         """No more content comes. Raises MessageError when it ended inside a message."""
@@ -169,7 +177,7 @@ class ClientCall:
         self._observer: Observer = observer
         self._half_closed = False
         self.stream_id = stream_id
-        self.inbox = Inbox(connection, stream_id, limits.receive_bytes_max)
+        self.inbox = Inbox(connection, stream_id, limits.receive_bytes_max, session.counts)
         self.initial_metadata: MetadataPairs | None = None
         self.trailing_metadata: MetadataPairs = ()
         self.code: StatusCode | None = None
@@ -190,6 +198,9 @@ class ClientCall:
             coding = None if plain else self._coding
             framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
             self._connection.send_data(self.stream_id, framed, end)
+            counts = self._session.counts
+            counts.messages_sent += 1
+            counts.message_sent_at = counts.clock()
 
     def half_close(self) -> None:
         """No more requests."""
@@ -281,6 +292,10 @@ class ClientCall:
             self._half_closed = True
             # The server has answered before we were done: nobody reads the rest of our requests.
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
+        counts = self._session.counts
+        counts.streams_succeeded += 1
+        if code is StatusCode.OK:
+            counts.calls_succeeded += 1
         self._finish(code, details, decided_by)
 
     def _finish(self, code: StatusCode, details: str, decided_by: str) -> None:
@@ -340,7 +355,7 @@ class ServerCall:
         self.observer: Observer | None = None
         self.stream_id = stream_id
         self.request = request
-        self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max)
+        self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max, session.counts)
         if request.coding is not None:
             self.inbox.reader.decompress = request.coding.decompress
         self.is_cancelled = False
@@ -389,6 +404,9 @@ class ServerCall:
             self._next_is_plain = False
             framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
             self._connection.send_data(self.stream_id, framed)
+            counts = self._session.counts
+            counts.messages_sent += 1
+            counts.message_sent_at = counts.clock()
 
     def compress_with(self, coding: Coding | None) -> None:
         """Compress the messages that follow, if the client reads this coding: else they are sent as they are.
@@ -410,6 +428,10 @@ class ServerCall:
         if self.is_over:
             return
         self.is_finished = True
+        counts = self._session.counts
+        counts.streams_succeeded += 1
+        if code is StatusCode.OK:
+            counts.calls_succeeded += 1
         extra = fields
         if details:
             extra = ((b"grpc-message", encode_message(details)),) + fields

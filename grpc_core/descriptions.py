@@ -20,18 +20,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from google.protobuf import any_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, descriptor_pool, duration_pb2, message_factory, timestamp_pb2, wrappers_pb2
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
 POOL: Final = descriptor_pool.DescriptorPool()
-POOL.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
+for _file in (any_pb2, duration_pb2, timestamp_pb2, wrappers_pb2):
+    POOL.AddSerializedFile(_file.DESCRIPTOR.serialized_pb)
 
 _FIELD: Final = re.compile(
     r"(?:(?P<oneof>\w+): )?(?P<repeated>repeated )?(?P<type>[\w.]+) (?P<name>\w+) = (?P<number>\d+)"
 )
 _SCALARS: Final = {
+    "bool": FieldDescriptorProto.TYPE_BOOL,
     "bytes": FieldDescriptorProto.TYPE_BYTES,
+    "int64": FieldDescriptorProto.TYPE_INT64,
+    "uint32": FieldDescriptorProto.TYPE_UINT32,
     "int32": FieldDescriptorProto.TYPE_INT32,
     "string": FieldDescriptorProto.TYPE_STRING,
 }

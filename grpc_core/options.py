@@ -65,6 +65,7 @@ class Options:
     lb_policy: str = PICK_FIRST
     proxy: str | None = None
     proxy_enabled: bool = True
+    is_introspected: bool = True  # `grpc.enable_channelz`
 
 
 def parse_options(options: ChannelOptions | None) -> Options:
@@ -142,6 +143,7 @@ def parse_options(options: ChannelOptions | None) -> Options:
             age_s=seconds("max_connection_age_ms", math.inf),
             age_grace_s=seconds("max_connection_age_grace_ms", math.inf, 0),
         ),
+        is_introspected=bool(number("enable_channelz", 1)),
         idle_timeout_s=seconds("client_idle_timeout_ms", 1_800.0, _IDLE_MS_MIN),
         attempt_delay_s=min(max(number("happy_eyeballs_connection_attempt_delay_ms", 250), 100), 2_000) / 1_000,
         resolution_interval_s=seconds("dns_min_time_between_resolutions_ms", 30.0, 0),

@@ -1,4 +1,5 @@
-"""`python -m grpc_core serve`: a server to try a client on: Greeter and RouteGuide, with health and reflection."""
+"""`python -m grpc_core serve`: a server to try a client on: Greeter and RouteGuide, with health, reflection and
+channelz."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import signal
 import sys
 
 from grpc_core import demo, route_guide
+from grpc_core.channelz import SERVICE_NAME as CHANNELZ
+from grpc_core.channelz import add_channelz
 from grpc_core.credentials import ServerCredentials, ssl_server_credentials
 from grpc_core.health import SERVICE_NAME as HEALTH
 from grpc_core.health import ServingStatus, add_health
@@ -46,7 +49,8 @@ async def run(host: str, port: int, is_verbose: bool, credentials: ServerCredent
     health = add_health(server)
     for service in services:
         health.set(service.full_name, ServingStatus.SERVING)
-    enable_reflection([*services, HEALTH], server)
+    add_channelz(server)
+    enable_reflection([*services, HEALTH, CHANNELZ], server)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         if credentials is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from grpc_core.calls import ClientCall, Observer, ServerCall
 from grpc_core.compression import Coding
+from grpc_core.counters import SocketCounts
 from grpc_core.headers import (
     TRAILERS,
     TRAILERS_ONLY,
@@ -75,8 +76,15 @@ class GrpcConnection(Connection):
 class ServerSession:
     """The calls that a client makes on one connection."""
 
-    def __init__(self, connection: Connection, accept: Callable[[ServerCall], None], limits: Limits) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        accept: Callable[[ServerCall], None],
+        limits: Limits,
+        counts: SocketCounts | None = None,
+    ) -> None:
         self.connection = connection
+        self.counts = counts or SocketCounts()
         self.calls: dict[int, ServerCall] = {}
         self._accept = accept
         self._limits = limits
@@ -99,6 +107,9 @@ class ServerSession:
                 self._on_other(event)
 
     def _on_request(self, event: RequestReceived) -> None:
+        counts = self.counts
+        counts.streams_started += 1
+        counts.stream_started_at = counts.clock()
         info = request_info(event.head)
         refusal = info.refusal
         if self.is_refusing:
@@ -178,8 +189,9 @@ class ServerSession:
 class ClientSession:
     """The calls that we make on one connection."""
 
-    def __init__(self, connection: Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits, counts: SocketCounts | None = None) -> None:
         self.connection = connection
+        self.counts = counts or SocketCounts()
         self.calls: dict[int, ClientCall] = {}
         self._limits = limits
 
@@ -199,6 +211,9 @@ class ClientSession:
         stream_id = self.connection.open_stream(head)
         call = ClientCall(self, stream_id, self._limits, observer, coding)
         self.calls[stream_id] = call
+        counts = self.counts
+        counts.streams_started += 1
+        counts.stream_started_at = counts.clock()
         return call
 
     def handle(self, events: list[Event]) -> None:

@@ -153,6 +153,7 @@ def _waits(path: str, use: Use) -> bool:
 GRPC_COMMAND_LINES = (
     "grpc_core/__main__.py",
     "grpc_core/caller.py",
+    "grpc_core/channelz.py",
     "grpc_core/demo.py",
     "grpc_core/serve.py",
     "grpc_core/standard_input.py",

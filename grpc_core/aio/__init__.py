@@ -7,6 +7,7 @@
 | a call in progress, on the client          | `call`     |
 | calls with streams                         | `streaming`|
 | calls as streams, on both sides            | `streams`  |
+| what is told of them all                   | `describing` |
 | interceptors: what a program writes        | `interceptors`|
 | the way of a call through them             | `interception`|
 | a call that went through them              | `intercepted`, `responses`|

@@ -11,6 +11,7 @@ the state it waits for. There is no second copy of that state.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -69,6 +70,9 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._deadline = self._loop.time() + settings.timeout
             self._timer = self._loop.call_later(max(settings.timeout, 0), self._on_deadline)
         method.channel.call_started(self)
+        tally = method.channel.tally
+        tally.started += 1
+        tally.started_at = time.time()
         if parent is not None and (ending := parent.enter(self)) is not None:
             self._finish(*ending, "the end of the call that this one was made for")
 
@@ -283,6 +287,10 @@ class Call(interfaces.Call, Generic[Request, Response]):
             self._parent.leave(self)
             self._parent = None
         self.method.channel.call_over(self)
+        if code is StatusCode.OK:
+            self.method.channel.tally.succeeded += 1
+        else:
+            self.method.channel.tally.failed += 1
         self._wake()
         callbacks, self._done_callbacks = self._done_callbacks, []
         for callback in callbacks:

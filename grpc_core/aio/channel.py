@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, Self
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import UnaryUnaryCall
+from grpc_core.aio.describing import register_channel
 from grpc_core.aio.dialing import Connector
 from grpc_core.aio.interceptors import Step, client_steps
 from grpc_core.aio.link import Link
@@ -16,6 +17,7 @@ from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUna
 from grpc_core.aio.streams import StreamCalls
 from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.counters import CallTally
 from grpc_core.credentials import (
     INSECURE_CHANNEL,
     CallCredentials,
@@ -206,6 +208,9 @@ class Channel(StreamCalls):
         self.is_closed = False
         self._calls: set[Running] = set()
         self._calls_begun = 0
+        self.tally = CallTally()
+        if settings.is_introspected:
+            register_channel(self)
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientPr
 address, and gives it back. Raises OSError when that fails. `grpc_core.testing` has one."""
 
 
+Told = Callable[[ClientProtocol], None]
+
+
 class DialFailed(Exception):
     """A connection was not made. The text says to whom and why; `address` and `cause` say it to programs."""
 
@@ -62,21 +65,25 @@ class Dialer:
         self.ping_backoff = 1.0
         """By how much servers have stretched our keepalive time."""
 
-    async def dial(self, address: Address, lost: Callable[[ClientProtocol], None]) -> ClientProtocol:
-        """A connection that is READY; `lost(protocol)` is called when it takes no more calls. Raises DialFailed."""
+    async def dial(self, address: Address, lost: Told, opened: Told) -> ClientProtocol:
+        """A connection that is READY. Raises DialFailed.
+
+        `opened(protocol)` is called when its transport is there, `lost(protocol)` when it takes no more calls.
+        """
         try:
             async with asyncio.timeout(self._options.backoff.connect_timeout_s):
-                return await self._open(address, lost)
+                return await self._open(address, lost, opened)
         except (OSError, TimeoutError, ValueError) as error:
             raise DialFailed(address, error)
 
-    async def _open(self, address: Address, lost: Callable[[ClientProtocol], None]) -> ClientProtocol:
+    async def _open(self, address: Address, lost: Told, opened: Told) -> ClientProtocol:
         def factory() -> ClientProtocol:
             return ClientProtocol(self._options, lost, self._tap)
 
         protocol = await self._connect(address, factory)
         self.protocols.add(protocol)
         protocol.closed.add_done_callback(lambda _: self.protocols.discard(protocol))
+        opened(protocol)
         assert protocol.transport is not None
         try:
             if self._locality is not None:

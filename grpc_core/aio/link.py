@@ -17,6 +17,7 @@ import math
 import os
 import random
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.aio.subchannel import ResolutionFailed, Subchannel
 from grpc_core.balancing import ROUND_ROBIN, Rotation, aggregate
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.counters import Trace
 from grpc_core.credentials import ChannelCredentials
 from grpc_core.explanation import Attempt, failed_attempt
 from grpc_core.lifetime import Idle
@@ -59,6 +61,8 @@ class Link:
         Raises ValueError for a proxy that is configured and cannot be understood.
         """
         self._options = options
+        self.target_text = target.text
+        self.trace = Trace(time.time, "Channel")
         self._names: Sequence[Address] = target.addresses
         proxy = None
         if target.is_dns and connector is None:
@@ -128,7 +132,9 @@ class Link:
             self._spawn(self._balance())
             return
         if not self._subchannels:
-            self._subchannels[None] = Subchannel(self._resolve, self._dialer, self._options, self._on_change)
+            self._subchannels[None] = Subchannel(
+                self._resolve, self._dialer, self._options, self._on_change, self.target_text
+            )
         self._subchannels[None].connect()
 
     async def wait_for_state_change(self, last_state: ChannelConnectivity) -> None:
@@ -205,7 +211,9 @@ class Link:
             subchannel.stop()
         for address in addresses:
             if address not in self._subchannels:
-                self._subchannels[address] = Subchannel(_only(address), self._dialer, self._options, self._on_change)
+                self._subchannels[address] = Subchannel(
+                    _only(address), self._dialer, self._options, self._on_change, str(address)
+                )
         for subchannel in list(self._subchannels.values()):
             subchannel.connect()
         self._update()
@@ -266,6 +274,11 @@ class Link:
             task.cancel()
         return stopping + list(self._tasks)
 
+    @property
+    def subchannels(self) -> list[Subchannel]:
+        """Those that there are now."""
+        return list(self._subchannels.values())
+
     # -- idleness ------------------------------------------------------------------------------------------------------
 
     def _watch_idleness(self) -> None:
@@ -292,6 +305,7 @@ class Link:
         if state is self.state or self.state is ChannelConnectivity.SHUTDOWN:
             return
         self.state = state
+        self.trace.became(state, self._last_error)
         waiters, self._state_waiters = self._state_waiters, []
         for future in waiters:
             if not future.done():

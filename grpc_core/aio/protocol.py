@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from grpc_core.aio.security import Security
 from grpc_core.aio.upkeep import Upkeep
 from grpc_core.calls import ServerCall
+from grpc_core.counters import SocketCounts
 from grpc_core.keepalive import TOO_MANY_PINGS, Keepalive, PingPolice
 from grpc_core.lifetime import Lifetime
 from grpc_core.locality import LocalConnectionType, NotLocalError, check_local
@@ -37,7 +39,11 @@ class ServerProtocol(ConnectionProtocol):
     ) -> None:
         super().__init__(GrpcConnection.server(options.config), tap=tap)
         self._made = made
-        self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits)
+        counts = SocketCounts(time.time)
+        self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits, counts)
+        self.channelz_id = 0
+        """Its id in `introspection`, if it is known there."""
+        self.goaway: GoAwayReceived | None = None  # a client has no reason to send one
         self.running = 0
         """Handlers that may run and have not ended, whatever became of their streams."""
         self._in_line: dict[Rpc, None] = {}
@@ -46,19 +52,19 @@ class ServerProtocol(ConnectionProtocol):
         self._locality = locality
         self._options = options
         self._ping_police = PingPolice(options.keepalive)
-        self._upkeep: Upkeep | None = None
+        self.upkeep: Upkeep | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         lifetime = Lifetime(self.loop.time(), self._options.lifetime, random.random())
-        self._upkeep = Upkeep(
+        self.upkeep = Upkeep(
             self,
             Keepalive(self._options.keepalive.for_server()),
             lifetime,
             lambda: self.connection.streams.last_peer_id,
             self._has_calls,
         )
-        self._upkeep.poll()
+        self.upkeep.poll()
         self._made(self)
         if self._locality is not None:
             try:
@@ -67,8 +73,8 @@ class ServerProtocol(ConnectionProtocol):
                 self.kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._upkeep is not None:
-            self._upkeep.stop()
+        if self.upkeep is not None:
+            self.upkeep.stop()
         super().connection_lost(exc)
 
     def _has_calls(self) -> bool:
@@ -140,7 +146,9 @@ class ClientProtocol(ConnectionProtocol):
 
     def __init__(self, options: Options, lost: Callable[[ClientProtocol], None], tap: Tap | None = None) -> None:
         super().__init__(GrpcConnection.client(options.config), tap=tap)
-        self.session = ClientSession(self.connection, options.limits)
+        self.session = ClientSession(self.connection, options.limits, SocketCounts(time.time))
+        self.channelz_id = 0
+        """Its id in `introspection`, if it is known there."""
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.upkeep: Upkeep | None = None
         """Set where keepalive is on; it wants to be woken when the first call begins after a pause."""

@@ -9,10 +9,12 @@ import asyncio
 import concurrent.futures
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from grpc_core.aio.describing import added, calls_of, register_connection, register_listening, register_server
 from grpc_core.aio.intercepted_rpc import InterceptedRpc, Interception
 from grpc_core.aio.interceptors import server_steps
 from grpc_core.aio.listening import bind
@@ -20,8 +22,10 @@ from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import METHOD_NOT_FOUND, Rpc
 from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
+from grpc_core.counters import Trace
 from grpc_core.credentials import ServerCredentials, insecure_server_credentials
 from grpc_core.errors import UsageError
+from grpc_core.introspection import CallCounts
 from grpc_core.locality import LocalConnectionType
 from grpc_core.methods import GenericRpcHandler, MethodTable
 from grpc_core.options import ChannelOptions, parse_options
@@ -73,6 +77,13 @@ class Server:
         self._grace_end: asyncio.Event | None = None
         self._grace_timers: list[asyncio.TimerHandle] = []
         self._terminated: asyncio.Event | None = None
+        self.trace = Trace(time.time, "Server")
+        self.listen_ids: list[int] = []
+        """The ids of its listening sockets in `introspection`."""
+        self.past_calls = CallCounts()
+        """The calls on connections that are closed."""
+        if self._options.is_introspected:
+            register_server(self)
 
     # -- grpcio's API --------------------------------------------------------------------------------------------------
 
@@ -110,6 +121,8 @@ class Server:
                 f" error message. ({error})"
             )
         self._sockets.extend(bound)
+        if self._options.is_introspected:
+            self.listen_ids.extend(map(register_listening, bound))
         self._credentials.update(dict.fromkeys(bound, credentials))
         name = bound[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 1
@@ -119,6 +132,7 @@ class Server:
         if self._started:
             raise UsageError("Cannot start already-started server!")
         self._started = True
+        self.trace.add("Server started")
         self._terminated = asyncio.Event()
         self._grace_end = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -169,6 +183,7 @@ class Server:
     async def _stop(self) -> None:
         assert self._terminated is not None
         assert self._grace_end is not None
+        self.trace.add("Server is shutting down")
         for listener in self._listeners:
             listener.close()
         for protocol in self._protocols:
@@ -224,11 +239,17 @@ class Server:
     def _made(self, protocol: ServerProtocol) -> None:
         """A connection can be used. One whose TLS handshake fails never comes here, and asyncio says no more of it."""
         self._protocols.add(protocol)
-        protocol.closed.add_done_callback(lambda _: self._protocols.discard(protocol))
+        protocol.closed.add_done_callback(lambda _: self._on_closed(protocol))
+        if self._options.is_introspected:
+            register_connection(protocol)
         if self._stopping is not None:  # it was accepted just before the listener closed
             self._turn_away(protocol)
             if self._stopping.done():
                 protocol.kill()
+
+    def _on_closed(self, protocol: ServerProtocol) -> None:
+        self._protocols.discard(protocol)
+        self.past_calls = added(self.past_calls, calls_of(protocol))
 
     def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
         """A call has come: find its handler, and let it run when it can."""

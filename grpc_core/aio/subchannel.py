@@ -18,12 +18,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from grpc_core.aio.describing import added, calls_of, register_connection, register_subchannel
 from grpc_core.aio.dialing import Dialer, DialFailed
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.counters import Trace
+from grpc_core.introspection import CallCounts
 from grpc_core.options import Options
 from grpc_core.target import Address
 
@@ -41,8 +45,9 @@ class Subchannel:
         dialer: Dialer,
         options: Options,
         changed: Callable[[Subchannel], None],
+        name: str = "",
     ) -> None:
-        """`addresses` is asked before every round of attempts; it may raise ResolutionFailed."""
+        """`addresses` is asked before every round of attempts; it may raise ResolutionFailed. `name` is for people."""
         self._addresses = addresses
         self._dialer = dialer
         self._options = options
@@ -56,6 +61,13 @@ class Subchannel:
         self._task: asyncio.Task[None] | None = None
         self._unused_in_a_row = 0
         self._begun_at = 0.0
+        self.name = name
+        self.trace = Trace(time.time, "Subchannel")
+        self.protocols: set[ClientProtocol] = set()
+        """Its connections that are not closed, with those that only finish their calls."""
+        self.past_calls = CallCounts()
+        """The calls on connections that are closed."""
+        self.channelz_id = register_subchannel(self) if options.is_introspected else 0
 
     def connect(self) -> None:
         """Begin to connect, unless that is going on or done."""
@@ -112,7 +124,7 @@ class Subchannel:
         self.failures = failures
         if len(addresses) == 1:
             try:
-                return await self._dialer.dial(addresses[0], self._on_lost)
+                return await self._dialer.dial(addresses[0], self._on_lost, self._opened)
             except DialFailed as error:
                 failures.append(error)
                 raise
@@ -121,7 +133,7 @@ class Subchannel:
         try:
             while left or running:
                 if left:
-                    running.add(asyncio.create_task(self._dialer.dial(left.popleft(), self._on_lost)))
+                    running.add(asyncio.create_task(self._dialer.dial(left.popleft(), self._on_lost, self._opened)))
                 stagger_s = self._options.attempt_delay_s if left else None
                 done, _ = await asyncio.wait(running, timeout=stagger_s, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -136,6 +148,16 @@ class Subchannel:
         finally:
             await _let_go(running)
         raise failures[-1]
+
+    def _opened(self, protocol: ClientProtocol) -> None:
+        self.protocols.add(protocol)
+        protocol.closed.add_done_callback(lambda _: self._closed(protocol))
+        if self.channelz_id:
+            register_connection(protocol)
+
+    def _closed(self, protocol: ClientProtocol) -> None:
+        self.protocols.discard(protocol)
+        self.past_calls = added(self.past_calls, calls_of(protocol))
 
     def _on_lost(self, protocol: ClientProtocol) -> None:
         """A connection takes no new calls any more: it was lost, or got GOAWAY."""
@@ -154,6 +176,7 @@ class Subchannel:
 
     def _become(self, state: ChannelConnectivity) -> None:
         self.state = state
+        self.trace.became(state, self.last_error)
         self._changed(self)
 
 

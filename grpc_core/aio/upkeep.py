@@ -38,6 +38,7 @@ class Upkeep:
         self._started = started
         self._has_calls = has_calls
         self._since = protocol.loop.time()
+        self.pings_sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._farewell: asyncio.TimerHandle | None = None
         if keepalive.is_on:
@@ -66,6 +67,7 @@ class Upkeep:
             return
         if verdict is Verdict.PING:
             connection.ping(_PING)
+            self.pings_sent += 1
             protocol.schedule_flush()
         due = min(self._keepalive.due, math.inf if lifetime is None else lifetime.due)
         if due < math.inf:

@@ -227,7 +227,7 @@ def test_the_blocks_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/services.md: every block of Python on it is part of one program."""
     page = (Path(__file__).parents[2] / "docs/services.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, Any] = {"__name__": "page"}
     exec(compile("\n".join(blocks), "docs/services.md", "exec"), names)
     run(names["main"]())

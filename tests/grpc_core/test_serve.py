@@ -43,6 +43,7 @@ def test_it_has_two_services_with_health_and_reflection(call: Capture) -> None:
             target = await target_of(server)
             _, names, _ = await call(target)
             assert names.splitlines() == [
+                "grpc.channelz.v1.Channelz",
                 "grpc.health.v1.Health",
                 *reflection.SERVICE_NAMES,
                 "helloworld.Greeter",
