@@ -226,7 +226,7 @@ def test_status_mixes_with_a_named_tuple_as_users_of_grpcio_do() -> None:
 
 # -- what the library never says ---------------------------------------------------------------------------------------
 
-APPLICATIONS = ("caller", "channelz", "demo", "health", "reflection", "route_guide", "serve")
+APPLICATIONS = ("caller", "channelz", "demo", "descriptor_set", "health", "reflection", "route_guide", "serve")
 """Services and command lines that come with the library are applications of it: their statuses are their own."""
 
 
