@@ -1,0 +1,13 @@
+"""The cases, one file a group, named by the RFC's word; `table` finds the files by itself.
+
+| file                | group | RFC 9113        |
+|---------------------|-------|-----------------|
+| `preface`           | PRE   | §3              |
+| `framing`           | FRM   | §4, §5.5        |
+| `settings`          | SET   | §6.5            |
+| `ping_and_goaway`   | PNG   | §6.7, §6.8, §7  |
+| `streams`           | STR   | §5.1            |
+| `flow_control`      | FLW   | §5.2, §6.9      |
+| `hpack`             | HPK   | §4.3, RFC 7541  |
+| `messages`          | MSG   | §8              |
+"""

@@ -1,0 +1,137 @@
+"""`python -m interop conformance ...`: the command lines of the kit.
+
+    memory   [--stack plait|h2]        the cases against a Python stack, without sockets
+    (server, client: see `SUBCOMMANDS`, where another way of running adds itself)
+
+Exit status: 0 when nothing was broken at the level asked for, 1 when something was, 2 for a command line that is not
+valid or a target that cannot be tested, 130 when it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from interop.conformance import report, stacks
+from interop.conformance.memory import TARGET, MemoryConnector
+from interop.conformance.model import Case, Level, Role
+from interop.conformance.run import Delivery, Options, Result, run_case
+from interop.conformance.table import all_cases, select
+
+PASSED: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+
+LEVELS: Final = {level.name.lower(): level for level in Level}
+BOTH_WAYS: Final = (Delivery.WHOLE, Delivery.OCTETS)
+SPLITS_MAX: Final = 256
+"""Octets of a script up to which every split point is tried; of a longer one, so many at each end."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommands and their arguments."""
+    commands = parser.add_subparsers(dest="way", metavar="|".join(SUBCOMMANDS), required=True)
+    for name, (purpose, add, run) in SUBCOMMANDS.items():
+        subparser = commands.add_parser(name, help=purpose, description=purpose)
+        add_filters(subparser)
+        add(subparser)
+        subparser.set_defaults(run=run)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """What every way of running has: which cases, and what is made of the results."""
+    parser.add_argument("ids", nargs="*", metavar="ID", help="groups, lines or cases, e.g. SET, SET-01, SET-01.empty")
+    parser.add_argument("--section", default="", help="only cases of this section of the RFC and below, e.g. 6.9")
+    parser.add_argument(
+        "--level", choices=LEVELS, default="should", help="what must not be broken for exit status 0 (default: should)"
+    )
+    parser.add_argument("--explain", metavar="ID", help="show one case: its frames, both ways, and the verdict")
+    parser.add_argument("--json", metavar="FILE", help="write every run to FILE, - for standard output")
+    parser.add_argument("--list", action="store_true", help="list the cases instead of running them")
+
+
+def run_conformance(arguments: argparse.Namespace) -> int:
+    """The exit status of the command line that was parsed."""
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+def chosen(arguments: argparse.Namespace, roles: Sequence[Role]) -> list[Case]:
+    """The cases that the arguments name, of these roles."""
+    ids = [arguments.explain] if arguments.explain else arguments.ids
+    cases = select(all_cases(), section=arguments.section, ids=ids)
+    return [case for case in cases if case.role in roles]
+
+
+def finish(arguments: argparse.Namespace, results: Sequence[Result]) -> int:
+    """Print and write what the arguments ask for; the exit status."""
+    level = LEVELS[arguments.level]
+    if arguments.json:
+        text = json.dumps(report.as_json(results), indent=1)
+        if arguments.json == "-":
+            print(text)
+        else:
+            try:
+                with open(arguments.json, "w", encoding="utf-8") as file:
+                    file.write(text + "\n")
+            except OSError as error:
+                print(f"interop conformance: cannot write {arguments.json}: {error.strerror}", file=sys.stderr)
+                return USAGE
+    if arguments.explain:
+        for case in dict.fromkeys(result.case for result in results):
+            print(report.explain(case, [result for result in results if result.case is case]))
+    elif arguments.json != "-":
+        for result in results:
+            if not result.passes(level):
+                print(report.failure_line(result))
+        print(report.summary(results, level))
+    return PASSED if all(result.passes(level) for result in results) else FAILED
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def _add_memory(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stack", choices=stacks.STACKS, default="plait", help="the stack to test (default: plait)")
+    parser.add_argument("--role", choices=[role.value for role in Role], help="only in this role (default: both)")
+    parser.add_argument("--splits", action="store_true", help="also cut what is sent in two, at every octet")
+
+
+def _run_memory(arguments: argparse.Namespace) -> int:
+    try:
+        connector = stacks.connector(arguments.stack)
+    except ImportError as error:
+        print(f"interop conformance: the stack {arguments.stack} needs a package: {error}", file=sys.stderr)
+        return USAGE
+    roles = [role for role in connector.roles if arguments.role in (None, role.value)]
+    cases = chosen(arguments, roles)
+    if not cases:
+        print("interop conformance: no case is named so; see --list", file=sys.stderr)
+        return USAGE
+    if arguments.list:
+        for case in cases:
+            print(f"{case.key:44} {case.level.name:6} {case.clause:20} {case.reason}")
+        return PASSED
+    return finish(arguments, [result for case in cases for result in in_memory(case, connector, arguments.splits)])
+
+
+def in_memory(case: Case, connector: MemoryConnector, splits: bool = False) -> list[Result]:
+    """A case against a stack in memory: whole, octet by octet and, if asked for, cut at every point."""
+    results = [run_case(case, connector, TARGET, Options(delivery)) for delivery in BOTH_WAYS]
+    if splits and results[0].verdict is not None:
+        length = results[0].octets_sent
+        points = [point for point in range(1, length) if point <= SPLITS_MAX or point >= length - SPLITS_MAX]
+        results += [run_case(case, connector, TARGET, Options(Delivery.SPLIT, point)) for point in points]
+    return results
+
+
+AddArguments = Callable[[argparse.ArgumentParser], None]
+RunWay = Callable[[argparse.Namespace], int]
+
+SUBCOMMANDS: Final[dict[str, tuple[str, AddArguments, RunWay]]] = {
+    "memory": ("the cases against a Python stack in memory", _add_memory, _run_memory),
+}
+"""Name -> what it is for, its arguments, what runs it. Another way of running is one more entry."""

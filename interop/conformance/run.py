@@ -1,0 +1,376 @@
+"""Runs one case through a `Driver`: the script, the barrier, two probes, the verdict.
+
+    result = run_case(case, connector, target, Options())
+
+A `Driver` is one connection to whom is tested: octets out, octets in, end. A `Connector` makes them, one for the case
+and one for the fresh probe. Nothing here knows whether there is a socket or a stack in memory behind them.
+
+1.  The handshake, unless the case does it itself.
+2.  The steps. One that waits in vain ends the script.
+3.  A PING whose answer must come back (`Case.barrier`): then everything before it has been read. No time is waited.
+4.  **The same connection**: where it survives, another request must work, with the content it should have.
+5.  After GOAWAY, the end of the connection must come (§5.4.1: "the endpoint MUST close the TCP connection").
+6.  **A fresh connection** must work, always.
+
+An error that comes late, during 4, is the outcome of the case as if it had come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from interop.conformance.model import (
+    Await,
+    Barrier,
+    Begin,
+    Behave,
+    Behaviour,
+    Case,
+    Close,
+    Finish,
+    Kind,
+    Level,
+    Role,
+    Send,
+    Step,
+    What,
+)
+from interop.conformance.tester import Answer, ClientResult, Exchange, Target, Tester
+from interop.conformance.verdicts import Fault, Verdict, judge, observe
+from interop.conformance.wire import WireFrame, show
+
+KNOWN_BODY = b"A known body, the same for every request.\n"
+"""What a server that is made for the kit answers to GET, and what the tester answers to a client."""
+
+
+class CannotDo(Exception):
+    """The driver has no way to do what the script asks for; the case is skipped with this text."""
+
+
+class Driver(Protocol):
+    """One connection to whom is tested."""
+
+    @property
+    def crashed(self) -> str:
+        """The exception or the exit that ended it; empty while there is none."""
+
+    def send(self, octets: bytes) -> None:
+        """Give octets to the other end. When it has gone, nothing happens: the end is then received."""
+
+    def receive(self, deadline: float) -> bytes | None:
+        """Some octets; b"" at the end; None when the deadline (of `now`) passes, in memory when nothing can come."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back; in memory it may stand still."""
+
+    def request(self, content: bytes | None) -> None:
+        """Have a client under test make a request, GET or POST, on this connection. Raises CannotDo."""
+
+    def results(self) -> list[ClientResult]:
+        """What a client under test has told about its requests, in their order."""
+
+
+class Connector(Protocol):
+    """Makes connections to whom is tested. `offers` are the `Case.needs` that it can serve."""
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Needs of cases that can be served."""
+
+    def connect(self, role: Role) -> Driver:
+        """A new connection, or a new client that connects. Raises OSError when that fails."""
+
+
+class Delivery(Enum):
+    """How the octets of a step are cut."""
+
+    WHOLE = "whole"
+    OCTETS = "octets"
+    SPLIT = "split"  # in two, at `Options.split_at` of all that is sent
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cases are run. `timeout_s` is how long an answer may take, over sockets."""
+
+    delivery: Delivery = Delivery.WHOLE
+    split_at: int = 0
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case. `verdict` is None when it was skipped, and `skipped` says why."""
+
+    case: Case
+    delivery: Delivery
+    verdict: Verdict | None = None
+    skipped: str = ""
+    frames: tuple[WireFrame, ...] = field(default=(), repr=False)
+    octets_sent: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was broken, or nothing was run."""
+        return self.verdict is None or self.verdict.passed
+
+    def passes(self, level: Level) -> bool:
+        """Whether nothing was broken at this level or a stronger one."""
+        return self.verdict is None or self.verdict.passes(level)
+
+
+class Run:
+    """A tester and a driver, joined."""
+
+    def __init__(self, tester: Tester, driver: Driver, options: Options) -> None:
+        self.tester = tester
+        self.driver = driver
+        self.options = options
+        self.octets_sent = 0
+        self.requests = 0
+
+    def flush(self) -> None:
+        """Write what the tester has to say, cut as the options want it."""
+        while octets := self.tester.take_output():
+            delivery = self.options.delivery
+            start = self.octets_sent
+            self.octets_sent += len(octets)
+            if delivery is Delivery.OCTETS:
+                for index in range(len(octets)):
+                    self.driver.send(octets[index : index + 1])
+            elif delivery is Delivery.SPLIT and start < self.options.split_at < self.octets_sent:
+                cut = self.options.split_at - start
+                self.driver.send(octets[:cut])
+                self.driver.send(octets[cut:])
+            else:
+                self.driver.send(octets)
+
+    def until(self, is_met: Callable[[], bool]) -> bool:
+        """Carry octets both ways until something is met, or the connection is over, or the time is up."""
+        deadline = self.driver.now() + self.options.timeout_s
+        tester = self.tester
+        while True:
+            self.flush()
+            tester.results = self.driver.results()
+            if is_met():
+                return True
+            if tester.is_over or (octets := self.driver.receive(deadline)) is None:
+                return False
+            self._take(octets)
+
+    def drain(self) -> bool:
+        """Read on after GOAWAY, until the connection ends. False when it does not in time."""
+        deadline = self.driver.now() + self.options.timeout_s
+        tester = self.tester
+        while not tester.has_ended:
+            octets = self.driver.receive(deadline)
+            if octets is None:
+                return False
+            self._take(octets)
+            tester.take_output()
+        return True
+
+    def _take(self, octets: bytes) -> None:
+        if octets:
+            self.tester.receive(octets)
+        else:
+            self.tester.receive_end()
+
+    def handshake(self) -> bool:
+        """Preface and SETTINGS both ways, and their acknowledgements."""
+        self.tester.start()
+        wait = What.SETTINGS if self.tester.ack_settings else What.SETTINGS_ACK
+        return self.until(lambda: self.tester.is_met(Await(wait)))
+
+    def perform(self, step: Step) -> str:
+        """Carry out a step. What it waited for in vain, in words; empty when all went well."""
+        tester = self.tester
+        if isinstance(step, Send):
+            tester.send(*step.specs)
+            self.flush()
+        elif isinstance(step, Begin):
+            return self._begin(step)
+        elif isinstance(step, Finish):
+            tester.finish(step.stream, step.content)
+            return self._wait(Await(What.ANSWER if tester.role is Role.SERVER else What.RESULT, step.stream))
+        elif isinstance(step, Await):
+            return self._wait(step)
+        elif isinstance(step, Barrier):
+            tester.ping()
+            return self._wait(Await(What.PONG))
+        elif isinstance(step, Behave):
+            for name in ("ack_settings", "answer_pings", "give_windows"):
+                value = getattr(step, name)
+                if value is not None:
+                    setattr(tester, name, value)
+        else:
+            self.flush()
+            self.driver.close()
+        return ""
+
+    def _begin(self, step: Begin) -> str:
+        tester = self.tester
+        if tester.role is Role.SERVER:
+            tester.begin(step.end, step.extra)
+            self.flush()
+            return ""
+        self.requests += 1
+        self.driver.request(step.content)
+        return self._wait(Await(What.REQUEST, count=self.requests))
+
+    def _wait(self, wait: Await) -> str:
+        if self.until(lambda: self.tester.is_met(wait)):
+            return ""
+        return f"{wait.what.value} did not come"
+
+    def exchange(self) -> str:
+        """One request that must work. What is wrong with it, or empty."""
+        known = len(self.tester.exchanges)
+        problem = self.perform(Begin(end=True)) or self.perform(Finish())
+        if problem:
+            return problem
+        exchange: Exchange = self.tester.exchanges[known]
+        return self.tester.problem_of(exchange)
+
+
+def run_case(case: Case, connector: Connector, target: Target, options: Options | None = None) -> Result:
+    """Run a case and judge it. Raises OSError when whom is tested cannot be reached at all."""
+    options = options or Options()
+    missing = case.needs - connector.offers
+    if missing:
+        return Result(case, options.delivery, skipped=f"needs {', '.join(sorted(missing))}")
+    tester = Tester(case.role, target, case.behaviour)
+    driver = connector.connect(case.role)
+    run = Run(tester, driver, options)
+    faults: list[Fault] = []
+    try:
+        hung = _script(case, run)
+        begun = tester.exchanges[:]
+        subject = tester.exchange(case.expectation.stream)
+        survives = not hung and not tester.is_over
+        if survives and case.probe and (problem := _same_connection(run)) and not tester.is_over:
+            faults.append(Fault(f"the connection does not work afterwards: {problem}"))
+        crashed = driver.crashed
+        if tester.error_goaway is not None and not run.drain():
+            faults.append(Fault("GOAWAY came, and the connection was not closed (RFC 9113 §5.4.1)"))
+    except CannotDo as reason:
+        return Result(case, options.delivery, skipped=str(reason), frames=tuple(tester.frames))
+    finally:
+        driver.close()
+    seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung)
+    tester.results = driver.results()
+    faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
+    if problem := fresh_connection(connector, case.role, target, options.timeout_s):
+        faults.append(Fault(f"a fresh connection does not work afterwards: {problem}"))
+    verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
+    return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
+
+
+def _script(case: Case, run: Run) -> str:
+    """Handshake, steps and barrier. What was waited for in vain, in words, unless the connection is over."""
+    tester = run.tester
+    if case.behaviour.handshake and not run.handshake():
+        return "" if tester.is_over else "the handshake did not come to its end"
+    for step in case.steps:
+        if tester.is_over and not isinstance(step, Close):
+            return ""
+        try:
+            problem = run.perform(step)
+        except LookupError as error:
+            problem = str(error)
+        if problem:
+            return "" if tester.is_over else problem
+    if not case.barrier:
+        run.until(lambda: False)
+        return "" if tester.is_over or case.expectation.allows_work else "no error came"
+    if problem := run.perform(Barrier()):
+        return "" if tester.is_over else f"PING was not answered: {problem}"
+    return _decision(case, run)
+
+
+def _decision(case: Case, run: Run) -> str:
+    """Where the outcome is a stream's and that one is still undecided, wait for it: an application may take its
+    time."""
+    exchange = run.tester.exchange(case.expectation.stream)
+    if case.expectation.allows_work or exchange is None:
+        return ""
+    ours_is_over = exchange.sent_end or exchange.sent_reset
+    if not case.expectation.is_about_stream or exchange.is_decided:
+        return ""
+    if run.tester.role is Role.SERVER and not run.until(lambda: exchange.is_decided) and ours_is_over:
+        return "" if run.tester.is_over else f"stream {exchange.stream_id} got no answer"
+    return ""
+
+
+def _same_connection(run: Run) -> str:
+    try:
+        run.tester.restore()
+        return run.exchange()
+    except CannotDo:
+        return ""  # such a client makes one request a connection
+
+
+def _contents(
+    case: Case, tester: Tester, begun: list[Exchange], subject: Exchange | None, *, works: bool
+) -> list[Fault]:
+    """What came of the exchanges of the script must be right, whole and octet for octet."""
+    if case.expectation.allows_work:
+        complete = [exchange for exchange in begun if exchange.sent_end and not exchange.sent_reset and works]
+        return [Fault(problem) for exchange in complete if (problem := tester.problem_of(exchange))]
+    if tester.role is Role.CLIENT and subject is not None and case.expectation.is_about_stream:
+        result = tester.result_of(subject)
+        if result.answer is not None:
+            return [Fault("the client has handed the message over as complete (RFC 9113 §8.1.1)")]
+    return []
+
+
+def fresh_connection(connector: Connector, role: Role, target: Target, timeout_s: float) -> str:
+    """A new connection, and one request on it. What is wrong, or empty."""
+    try:
+        driver = connector.connect(role)
+    except OSError as error:
+        return f"it cannot be made ({error})"
+    run = Run(Tester(role, target, Behaviour()), driver, Options(timeout_s=timeout_s))
+    try:
+        problem = "" if run.handshake() else "the handshake did not come to its end"
+        problem = problem or run.exchange()
+        return driver.crashed or problem
+    except CannotDo as reason:
+        return str(reason)
+    finally:
+        driver.close()
+
+
+class Unusable(Exception):
+    """Whom is to be tested does not do the simplest thing; the text says what came instead."""
+
+
+def learn(connector: Connector, target: Target, timeout_s: float = 5.0) -> Target:
+    """The target with the answers that a server gives to the two reference requests. Raises Unusable, OSError."""
+    answers = []
+    for end in (True, False):
+        tester = Tester(Role.SERVER, target, Behaviour())
+        driver = connector.connect(Role.SERVER)
+        run = Run(tester, driver, Options(timeout_s=timeout_s))
+        try:
+            problem = "" if run.handshake() else "SETTINGS and their acknowledgement did not come"
+            problem = problem or run.perform(Begin(end=end)) or run.perform(Finish())
+        finally:
+            driver.close()
+        if problem or tester.foreign:
+            raise Unusable(tester.foreign or driver.crashed or problem)
+        exchange = tester.exchanges[0]
+        if exchange.reset_code is not None and not exchange.ended:
+            raise Unusable(f"the request was reset with {exchange.reset_code:#x}")
+        answers.append(Answer(exchange.status, bytes(exchange.content)))
+    get, post = answers
+    if get.status != 200:
+        raise Unusable(f"GET {target.path} is answered with {get.status} {show(get.content)}; name a path with 200")
+    echoes = post.status == 200 and post.content == Finish().content
+    return Target(target.scheme, target.authority, target.path, target.echo_path, echoes, get, post)

@@ -1,0 +1,18 @@
+"""The Python stacks that the kit knows by name, each behind an adapter of a few lines (`memory.Stack`)."""
+
+from __future__ import annotations
+
+import importlib
+
+from interop.conformance.memory import MemoryConnector
+
+STACKS = {"plait": "interop.conformance.stacks.plait", "h2": "interop.conformance.stacks.h2_stack"}
+"""Name -> the module with its `connector()`."""
+
+
+def connector(name: str) -> MemoryConnector:
+    """The stack with that name. Raises LookupError for an unknown one, ImportError for one that is not installed."""
+    if name not in STACKS:
+        raise LookupError(f"there is no stack {name!r}; there are {', '.join(STACKS)}")
+    made: MemoryConnector = importlib.import_module(STACKS[name]).connector()
+    return made

@@ -1,0 +1,131 @@
+"""From what was seen to a verdict.
+
+`observe` reduces a finished `Tester` to one `Observation`: a connection error, a stream error, an answer, a close, or
+that everything works, in that order of precedence; or that nothing came (`HUNG`), or that it crashed. `judge` looks for
+the first pattern of the case's expectation that fits. A case *passes* at its level when a pattern fits that breaks
+nothing, no `Fault` was found beside it, and no rule was broken in passing.
+
+| seen                        | demanded: connection error   | demanded: stream error       | demanded: tolerance |
+|-----------------------------|------------------------------|------------------------------|---------------------|
+| GOAWAY, the demanded code   | exact                        | escalated                    | wrong               |
+| GOAWAY, a generic code      | generic                      | escalated                    | wrong               |
+| GOAWAY, another code        | wrong                        | wrong                        | wrong               |
+| RST_STREAM, demanded code   | wrong                        | exact                        | wrong               |
+| RST_STREAM, a generic code  | wrong                        | generic                      | wrong               |
+| an HTTP status 4xx          | wrong                        | answered, if malformed       | wrong               |
+| end without GOAWAY          | silent-close (breaks SHOULD) | silent-close (breaks SHOULD) | silent-close        |
+| everything works            | tolerated (breaks the rule)  | tolerated (breaks the rule)  | tolerated (best)    |
+| nothing                     | hung                         | hung                         | hung                |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from http2.errors import ErrorCode, error_name
+from interop.conformance.checks import Violation
+from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern
+from interop.conformance.tester import Exchange, Tester
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen: `kind` None means that nothing came, or that it `crashed`."""
+
+    kind: Kind | None
+    code: int = 0
+    status: int = 0
+    text: str = ""
+    crashed: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong beside the outcome itself: a probe that fails, a body that differs."""
+
+    text: str
+    level: Level = Level.MUST
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`breaks` is the strongest level that was broken, None when the case passes; `best` that nothing could be
+    better."""
+
+    outcome: Outcome
+    seen: str
+    breaks: Level | None
+    best: bool
+    faults: tuple[Fault, ...] = ()
+    violations: tuple[Violation, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was broken at any level."""
+        return self.breaks is None
+
+    def passes(self, level: Level) -> bool:
+        """Whether nothing was broken at this level or a stronger one."""
+        return self.breaks is None or self.breaks < level
+
+
+def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: str) -> Observation:
+    """What a finished tester has seen, of an exchange and else. `crashed` and `hung` say so in words, or are empty."""
+    if crashed:
+        return Observation(None, text=crashed, crashed=crashed)
+    if tester.foreign:
+        return Observation(Kind.CLOSED, text=tester.foreign)
+    if tester.error_goaway is not None:
+        code = tester.error_goaway.uint32(4)
+        return Observation(Kind.CONNECTION_ERROR, code, text=str(tester.error_goaway))
+    reset = exchange.reset_code if exchange is not None else None
+    if tester.has_ended:
+        if tester.goaways:
+            code = tester.goaways[-1].uint32(4)
+            return Observation(Kind.CONNECTION_ERROR, code, text=f"{tester.goaways[-1]}, then the end")
+        text = "the connection was reset" if tester.was_reset else "the connection was closed without GOAWAY"
+        return Observation(Kind.CLOSED, text=text)
+    if reset is not None and not (reset == ErrorCode.NO_ERROR and exchange is not None and exchange.ended):
+        return Observation(Kind.STREAM_ERROR, reset, text=f"RST_STREAM {error_name(reset)}")
+    if exchange is not None and exchange.status >= 400 and (wrong := tester.problem_of(exchange)):
+        return Observation(Kind.ANSWER, status=exchange.status, text=wrong)
+    if hung:
+        return Observation(None, text=hung)
+    return Observation(Kind.WORKS, text="everything went on working")
+
+
+def judge(case: Case, seen: Observation, faults: tuple[Fault, ...], violations: tuple[Violation, ...]) -> Verdict:
+    """The verdict on a case."""
+    pattern = _pattern_for(case.expectation, seen)
+    if pattern is not None:
+        outcome, breaks, best = pattern.outcome, pattern.breaks, pattern.best
+        if breaks is not None:
+            breaks = min(breaks, case.level)
+    else:
+        outcome, breaks, best = _class_of(seen), case.level, False
+        if outcome in (Outcome.CRASHED, Outcome.HUNG):
+            breaks = Level.MUST  # whatever the rule, §5.4: an endpoint answers or ends
+    levels = [fault.level for fault in faults] + [violation.level for violation in violations]
+    levels += [] if breaks is None else [breaks]
+    broken = max(levels, default=None)
+    return Verdict(outcome, seen.text, broken, best and broken is None, faults, violations)
+
+
+def _pattern_for(expectation: Expectation, seen: Observation) -> Pattern | None:
+    for pattern in expectation.patterns:
+        if pattern.kind is not seen.kind or (pattern.codes and seen.code not in pattern.codes):
+            continue
+        if pattern.statuses and seen.status not in pattern.statuses:
+            continue
+        return pattern
+    return None
+
+
+def _class_of(seen: Observation) -> Outcome:
+    """The class of an outcome that is not allowed."""
+    if seen.crashed:
+        return Outcome.CRASHED
+    if seen.kind is None:
+        return Outcome.HUNG
+    classes = {Kind.WORKS: Outcome.TOLERATED, Kind.CLOSED: Outcome.SILENT_CLOSE, Kind.ANSWER: Outcome.ANSWERED}
+    return classes.get(seen.kind, Outcome.WRONG)

@@ -1,0 +1,114 @@
+"""Each class of outcome, produced by a server that behaves so, and what it breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from http2.errors import ErrorCode
+from http2.frames import PING
+from interop.conformance.model import (
+    Begin,
+    Case,
+    Finish,
+    Level,
+    Outcome,
+    connection_error,
+    either,
+    malformed,
+    send,
+    stream_error,
+    works,
+)
+from interop.conformance.script import GET, POST, STREAM, Frame, Literal, headers, idle, ping, window_update, without
+from tests.interop.conformance.fakes import (
+    WRONG_CODE,
+    Rewrite,
+    as_it_is,
+    case,
+    crashing,
+    escalating,
+    hanging,
+    lingering,
+    run,
+    silent,
+    with_code,
+)
+
+SHORT_PING = case(send(Frame(PING, payload=(b"7 bytes",))), allowed=connection_error(ErrorCode.FRAME_SIZE_ERROR))
+ZERO_INCREMENT = case(Begin(), send(window_update(STREAM, 0)), allowed=stream_error(ErrorCode.PROTOCOL_ERROR))
+HALF_CLOSED = case(Begin(end=True), Finish(), send(window_update(STREAM, 1)), allowed=works())
+BAD_NAME = case(send(headers(idle(), *GET, Literal(b"X-Upper", b"1"), end_stream=True)), allowed=malformed())
+INTERNAL = int(ErrorCode.INTERNAL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rewrite", "outcome", "breaks"),
+    [
+        (SHORT_PING, as_it_is, Outcome.EXACT, None),
+        (SHORT_PING, with_code(INTERNAL), Outcome.GENERIC, None),
+        (SHORT_PING, with_code(WRONG_CODE), Outcome.WRONG, Level.MUST),
+        (SHORT_PING, with_code(0), Outcome.WRONG, Level.MUST),
+        (SHORT_PING, silent, Outcome.SILENT_CLOSE, Level.SHOULD),
+        (SHORT_PING, hanging, Outcome.HUNG, Level.MUST),
+        (SHORT_PING, crashing, Outcome.CRASHED, Level.MUST),
+        (SHORT_PING, lingering, Outcome.EXACT, Level.MUST),
+        (ZERO_INCREMENT, as_it_is, Outcome.EXACT, None),
+        (ZERO_INCREMENT, with_code(INTERNAL), Outcome.GENERIC, None),
+        (ZERO_INCREMENT, escalating, Outcome.ESCALATED, None),
+        (ZERO_INCREMENT, with_code(WRONG_CODE), Outcome.WRONG, Level.MUST),
+        (ZERO_INCREMENT, silent, Outcome.SILENT_CLOSE, Level.SHOULD),
+        (ZERO_INCREMENT, hanging, Outcome.HUNG, Level.MUST),
+        (ZERO_INCREMENT, crashing, Outcome.CRASHED, Level.MUST),
+        (BAD_NAME, as_it_is, Outcome.EXACT, None),
+        (BAD_NAME, with_code(int(ErrorCode.NO_ERROR)), Outcome.ANSWERED, None),
+        (BAD_NAME, silent, Outcome.SILENT_CLOSE, Level.SHOULD),
+        (HALF_CLOSED, as_it_is, Outcome.TOLERATED, None),
+    ],
+)
+def test_the_class_of_an_outcome(wanted: Case, rewrite: Rewrite, outcome: Outcome, breaks: Level | None) -> None:
+    result = run(wanted, rewrite)
+    assert result.verdict is not None
+    assert (result.verdict.outcome, result.verdict.breaks) == (outcome, breaks), result
+
+
+def test_what_is_tolerated_where_an_error_is_demanded_breaks_the_rule() -> None:
+    wanted = case(send(ping(b"12345678")), allowed=connection_error(ErrorCode.PROTOCOL_ERROR))
+    verdict = run(wanted).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks, verdict.best) == (Outcome.TOLERATED, Level.MUST, False)
+
+
+def test_an_error_where_tolerance_is_demanded_breaks_the_rule() -> None:
+    verdict = run(case(*SHORT_PING.steps, allowed=works())).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.WRONG, Level.MUST)
+
+
+def test_a_stream_error_where_a_connection_error_is_demanded_breaks_the_rule() -> None:
+    verdict = run(case(*ZERO_INCREMENT.steps, allowed=connection_error(ErrorCode.PROTOCOL_ERROR))).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.WRONG, Level.MUST)
+
+
+def test_no_level_above_the_case_is_broken() -> None:
+    wanted = case(*SHORT_PING.steps, allowed=connection_error(ErrorCode.FRAME_SIZE_ERROR), level=Level.MAY)
+    verdict = run(wanted, silent).verdict
+    assert verdict is not None
+    assert verdict.breaks is Level.MAY, "the rule is a MAY, so that saying nothing about it breaks no SHOULD"
+    assert verdict.passes(Level.SHOULD)
+    assert not verdict.passes(Level.MAY)
+
+
+def test_either_allows_both_and_prefers_the_first() -> None:
+    allowed = either(works(), connection_error(ErrorCode.FRAME_SIZE_ERROR))
+    verdict = run(case(*SHORT_PING.steps, allowed=allowed)).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.EXACT, None)
+    assert str(allowed).startswith("goes on working; GOAWAY FRAME_SIZE_ERROR")
+
+
+def test_an_answer_that_should_have_been_another_is_no_success() -> None:
+    """A server that refuses what it must serve: 400 is an answer, and not the one that is due."""
+    verdict = run(case(send(headers(idle(), *without(POST, b":path"), end_stream=True)), allowed=works())).verdict
+    assert verdict is not None
+    assert verdict.breaks is Level.MUST
