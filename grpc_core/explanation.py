@@ -73,7 +73,7 @@ class Explanation:
         """Whether the call may be made again, and why."""
         if self.is_unprocessed:
             return "yes: the server has not seen the request"
-        if self.code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.ABORTED):
+        if self.code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED):
             return "with care: this status often passes, but the server may have acted on the request"
         return "only if doing it twice does no harm: the server may have acted on the request"
 
