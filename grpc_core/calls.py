@@ -147,7 +147,7 @@ class ClientCall:
     """One attempt of a call, on one stream, seen from the client.
 
     Until `code` is set the call is running. `is_unprocessed` says that the server never saw it (§8.7 of RFC 9113), so
-    that it can be sent again without harm. `decided_by` names what ended it, for `explanation`.
+    that it can be sent again without harm; `is_unsent`, that it has not even left. `decided_by` names what ended it.
     """
 
     __slots__ = (
@@ -163,6 +163,7 @@ class ClientCall:
         "inbox",
         "initial_metadata",
         "is_unprocessed",
+        "is_unsent",
         "stream_id",
         "trailing_metadata",
     )
@@ -184,6 +185,7 @@ class ClientCall:
         self.details = ""
         self.decided_by = ""
         self.is_unprocessed = False
+        self.is_unsent = False
 
     # -- the face's side -----------------------------------------------------------------------------------------------
 
@@ -259,6 +261,7 @@ class ClientCall:
     def on_reset(self, event: StreamReset) -> None:
         """The stream was reset, by the peer or for its fault."""
         self.is_unprocessed = event.unprocessed
+        self.is_unsent = event.unsent
         name = error_name(event.error_code)
         if event.by_peer:
             detail = f" ({event.reason})" if event.reason else ""
@@ -272,7 +275,7 @@ class ClientCall:
 
     def on_connection_lost(self, event: ConnectionTerminated) -> None:
         """The connection is gone. A request that still waited for the server's permission was never sent."""
-        self.is_unprocessed = self.stream_id in self._connection.streams.waiting
+        self.is_unprocessed = self.is_unsent = self.stream_id in self._connection.streams.waiting
         self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}", "the end of the connection")
 
     def on_writable(self) -> None:

@@ -15,6 +15,8 @@ from grpc_core.backoff import Backoff
 from grpc_core.balancing import PICK_FIRST
 from grpc_core.keepalive import KeepaliveOptions
 from grpc_core.lifetime import LifetimeOptions
+from grpc_core.retry import BUFFER_BYTES_MAX
+from grpc_core.service_config import ServiceConfig, parse_service_config
 from grpc_core.session import Limits
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from http2 import Config
@@ -41,6 +43,7 @@ _LIMITS = Limits()
 _BACKOFF = Backoff()
 _KEEPALIVE = KeepaliveOptions()
 _LIFETIME = LifetimeOptions()
+_SERVICE_CONFIG = ServiceConfig()
 _IDLE_MS_MIN = 1_000
 _INT_MAX = 2**31 - 1  # as milliseconds it stands for infinity
 
@@ -63,6 +66,9 @@ class Options:
     attempt_delay_s: float = 0.25  # between the attempts of Happy Eyeballs
     resolution_interval_s: float = 30.0
     lb_policy: str = PICK_FIRST
+    service_config: ServiceConfig = _SERVICE_CONFIG
+    retries_enabled: bool = True
+    retry_bytes_max: int = BUFFER_BYTES_MAX
     proxy: str | None = None
     proxy_enabled: bool = True
     is_introspected: bool = True  # `grpc.enable_channelz`
@@ -100,6 +106,12 @@ def parse_options(options: ChannelOptions | None) -> Options:
         value = values.get(key, "")
         return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
+    service_config = _SERVICE_CONFIG
+    if text("service_config"):
+        try:
+            service_config = parse_service_config(text("service_config"))
+        except ValueError as error:
+            raise ValueError(f"channel option grpc.service_config: {error}")
     config = replace(
         _CONFIG,
         concurrent_streams_max=_positive(number("max_concurrent_streams", _CONFIG.concurrent_streams_max)),
@@ -147,7 +159,10 @@ def parse_options(options: ChannelOptions | None) -> Options:
         idle_timeout_s=seconds("client_idle_timeout_ms", 1_800.0, _IDLE_MS_MIN),
         attempt_delay_s=min(max(number("happy_eyeballs_connection_attempt_delay_ms", 250), 100), 2_000) / 1_000,
         resolution_interval_s=seconds("dns_min_time_between_resolutions_ms", 30.0, 0),
-        lb_policy=text("lb_policy_name") or PICK_FIRST,
+        lb_policy=service_config.lb_policy or text("lb_policy_name") or PICK_FIRST,
+        service_config=service_config,
+        retries_enabled=bool(number("enable_retries", 1)),
+        retry_bytes_max=number("per_rpc_retry_buffer_size", BUFFER_BYTES_MAX),
         proxy=text("http_proxy") or None,
         proxy_enabled=bool(number("enable_http_proxy", 1)),
     )

@@ -19,6 +19,7 @@ from grpc_core.headers import (
     request_info,
     response_info,
 )
+from grpc_core.service_config import MethodConfig
 from grpc_core.status import StatusCode, status_from_fault
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from hpack_codec import FieldList
@@ -46,6 +47,20 @@ class Limits:
 
     receive_bytes_max: int = RECEIVE_BYTES_MAX
     send_bytes_max: int = -1
+
+    def at_most(self, config: MethodConfig) -> Limits:
+        """The smaller of these and those of a service config."""
+        return Limits(
+            _smaller(self.receive_bytes_max, config.response_bytes_max),
+            _smaller(self.send_bytes_max, config.request_bytes_max),
+        )
+
+
+def _smaller(limit: int, other: int | None) -> int:
+    """The smaller of two limits, of which the first is none when it is negative, the second when it is None."""
+    if other is None:
+        return limit
+    return other if limit < 0 else min(limit, other)
 
 
 class GrpcConnection(Connection):
@@ -201,15 +216,17 @@ class ClientSession:
         connection = self.connection
         return not (connection.is_closed or connection.is_draining) and connection.streams.last_local_id < 2**31 - 3
 
-    def start(self, head: Head, observer: Observer, coding: Coding | None = None) -> ClientCall:
-        """Start a call whose messages are compressed with `coding`, which the head names.
+    def start(
+        self, head: Head, observer: Observer, coding: Coding | None = None, limits: Limits | None = None
+    ) -> ClientCall:
+        """Start a call whose messages are compressed with `coding`, which the head names. `limits` are the call's own.
 
         Over the server's limit of streams it waits inside the connection, with all that is sent on it.
         Raises http2.UsageError when the head is over the server's size limit, http2.ConnectionClosedError when
         `accepts_calls` is False.
         """
         stream_id = self.connection.open_stream(head)
-        call = ClientCall(self, stream_id, self._limits, observer, coding)
+        call = ClientCall(self, stream_id, limits or self._limits, observer, coding)
         self.calls[stream_id] = call
         counts = self.counts
         counts.streams_started += 1

@@ -502,7 +502,9 @@ class Connection:
             lost = [s for s in running if s.id > last_stream_id or s.head_queued is not None]
             for stream in lost:
                 reason = "not processed before GOAWAY"
-                self.events.append(StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, unprocessed=True))
+                self.events.append(
+                    StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, True, stream.head_queued is not None)
+                )
             self.is_draining = True
             for stream in lost:
                 self._drop(stream)

@@ -99,19 +99,27 @@ class StreamReset(Event):
 
     `by_peer` tells who ended it, `reason` says why in words (empty for a plain RST_STREAM from the peer).
     `unprocessed` is True when the peer promises that it did nothing with the request (§8.7: REFUSED_STREAM, or GOAWAY
-    with a lower last stream id, or never sent at all), so that it is safe to send it again.
+    with a lower last stream id, or never sent at all), so that it is safe to send it again; `unsent` when it has not
+    even left: it waited for the peer's limit on streams.
     """
 
-    __slots__ = ("by_peer", "error_code", "reason", "stream_id", "unprocessed")
+    __slots__ = ("by_peer", "error_code", "reason", "stream_id", "unprocessed", "unsent")
 
     def __init__(
-        self, stream_id: int, error_code: int, by_peer: bool, reason: str = "", unprocessed: bool = False
+        self,
+        stream_id: int,
+        error_code: int,
+        by_peer: bool,
+        reason: str = "",
+        unprocessed: bool = False,
+        unsent: bool = False,
     ) -> None:
         self.stream_id = stream_id
         self.error_code = error_code
         self.by_peer = by_peer
         self.reason = reason
         self.unprocessed = unprocessed
+        self.unsent = unsent
 
 
 class StreamWritable(Event):

@@ -11,6 +11,7 @@ the state it waits for. There is no second copy of that state.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic
@@ -24,8 +25,9 @@ from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
 from grpc_core.explanation import Explanation
 from grpc_core.headers import with_fields
-from grpc_core.metadata import Fields, Metadata, encode_metadata
+from grpc_core.metadata import Fields, Metadata, MetadataPairs, encode_metadata
 from grpc_core.propagation import HANDLED
+from grpc_core.retry import PUSHBACK, CallRetry
 from grpc_core.status import StatusCode
 from grpc_core.target import format_peer
 from grpc_core.type_variables import Request, Response
@@ -63,6 +65,11 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._starting: asyncio.Task[None] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._retry: CallRetry | None = None
+        self._retry_timer: asyncio.TimerHandle | None = None
+        if method.config is not None:
+            settings.apply(method.config)
+            self._retry = method.channel.retry(method.config)
         self._parent = parent = HANDLED.get()
         if parent is not None:
             settings.timeout = parent.limit(settings.timeout)
@@ -144,6 +151,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
     def headers_received(self) -> None:
         assert self._attempt is not None
         self._initial_metadata = Metadata(*(self._attempt.initial_metadata or ()))
+        self._commit()
         self._wake()
 
     def message_received(self) -> None:
@@ -156,10 +164,13 @@ class Call(interfaces.Call, Generic[Request, Response]):
         attempt = self._attempt
         assert attempt is not None
         assert attempt.code is not None
-        if attempt.is_unprocessed and self._can_repeat():
+        if attempt.is_unprocessed and self._can_repeat(attempt):
             self._attempt = None
-            self._settings.attempts += 1
+            if not attempt.is_unsent:
+                self._settings.attempts += 1
             self._start()
+            return
+        if self._retry is not None and self._tries_again(attempt.code, attempt.trailing_metadata):
             return
         code, details = attempt.code, attempt.details
         if code is StatusCode.CANCELLED and self._deadline is not None and self._loop.time() >= self._deadline:
@@ -172,6 +183,22 @@ class Call(interfaces.Call, Generic[Request, Response]):
     def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
         """The status that the caller sees, for the one that the attempt ended with."""
         return code, details
+
+    def _tries_again(self, code: StatusCode, trailing_metadata: MetadataPairs = ()) -> bool:
+        """Whether the retry policy has another attempt made, after a while (gRFC A6)."""
+        retry = self._retry
+        if retry is None or self._code is not None:
+            return False
+        if code is StatusCode.OK:
+            retry.succeeded()
+            return False
+        pushback = next((str(value) for key, value in trailing_metadata if key == PUSHBACK), None)
+        delay_s = retry.delay_s(code, pushback, random.random())
+        if delay_s is None:
+            return False
+        self._attempt = None
+        self._retry_timer = self._loop.call_later(delay_s, self._start)
+        return True
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -194,13 +221,14 @@ class Call(interfaces.Call, Generic[Request, Response]):
         try:
             if credentials is not None and self._settings.attempts == 0:
                 self._credential_fields = await credential_fields(credentials, self.method)
-            protocol = await link.wait_ready(self._settings.wait_for_ready)
+            protocol = await link.wait_ready(bool(self._settings.wait_for_ready))
             while not protocol.session.accepts_calls:  # it went away before it was our turn
-                protocol = await link.wait_ready(self._settings.wait_for_ready)
+                protocol = await link.wait_ready(bool(self._settings.wait_for_ready))
         except CredentialsFailed as failure:
             self._finish(failure.code, str(failure), "this side: the call credentials gave no metadata")
         except ConnectFailed as error:
-            self._finish(StatusCode.UNAVAILABLE, str(error), "this side: there was no connection to send it on")
+            if not self._tries_again(StatusCode.UNAVAILABLE):
+                self._finish(StatusCode.UNAVAILABLE, str(error), "this side: there was no connection to send it on")
         except Exception as error:  # whatever it is, a call ends with a status and never just hangs
             details = f"the call could not be started: {error!r}"
             self._finish(StatusCode.INTERNAL, details, "this side: a fault of the library")
@@ -213,8 +241,12 @@ class Call(interfaces.Call, Generic[Request, Response]):
         timeout = None if self._deadline is None else encode_timeout(self._deadline - self._loop.time())
         coding = self._settings.coding
         head = self.method.head(coding)
+        retry = self._retry
+        if retry is not None and retry.attempts > 1:
+            fields += ((b"grpc-previous-rpc-attempts", b"%d" % (retry.attempts - 1)),)
         try:
-            self._attempt = protocol.session.start(with_fields(head, fields, timeout), self, coding)
+            head = with_fields(head, fields, timeout)
+            self._attempt = protocol.session.start(head, self, coding, self.method.limits)
         except Http2UsageError as error:
             self._finish(
                 StatusCode.RESOURCE_EXHAUSTED, str(error), "this side: the metadata is more than the server takes"
@@ -225,7 +257,10 @@ class Call(interfaces.Call, Generic[Request, Response]):
             protocol.upkeep.poll()
         try:
             self._on_started(self._attempt)
+            if retry is not None:
+                retry.replay(self._attempt)
         except MessageError as error:
+            self._commit()
             self._attempt.cancel(error.code, error.details, "this side: the request is more than may be sent")
         protocol.schedule_flush()
         self._wake()
@@ -234,11 +269,16 @@ class Call(interfaces.Call, Generic[Request, Response]):
         """Send what can be sent at once."""
         raise NotImplementedError
 
-    def _can_repeat(self) -> bool:
+    def _commit(self) -> None:
+        """There will be no further attempt."""
+        if self._retry is not None:
+            self._retry.commit()
+
+    def _can_repeat(self, attempt: ClientCall) -> bool:
         """Whether an attempt that the server has not processed may be made again: only while nobody has seen of it,
         and once when the server had it in its hands (gRFC A6)."""
         return (
-            self._settings.attempts == 0
+            (self._settings.attempts == 0 or attempt.is_unsent)
             and self._code is None
             and self._initial_metadata is None
             and not self.method.channel.is_closed
@@ -250,6 +290,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         if self._code is not None:
             return False
         self._cancelled = code is StatusCode.CANCELLED
+        self._commit()
         if self._attempt is not None:
             self._attempt.cancel(code, details, decided_by)
             if self._protocol is not None:
@@ -281,6 +322,8 @@ class Call(interfaces.Call, Generic[Request, Response]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
         if self._starting is not None and self._starting is not asyncio.current_task(self._loop):
             self._starting.cancel()
         if self._parent is not None:
@@ -311,6 +354,26 @@ class Call(interfaces.Call, Generic[Request, Response]):
         """Return when one more message may be queued, or the call is over."""
         while self._code is None and self._attempt is not None and not self._attempt.can_send:
             await self._changed()
+
+    def _hold(self, request: bytes) -> None:
+        """The one request is at hand for every attempt; one that is too large is not to be held for another."""
+        if self._retry is not None and not self._retry.has_room_for(len(request)):
+            self._retry.commit()
+
+    def keep(self, message: bytes, *, plain: bool) -> None:
+        """A request was sent, and may have to be sent again in another attempt."""
+        if self._retry is not None:
+            self._retry.keep(message, plain=plain)
+
+    def keep_end(self) -> None:
+        """No request follows those that were kept."""
+        if self._retry is not None:
+            self._retry.half_closed()
+
+    @property
+    def keeps_requests(self) -> bool:
+        """Whether what was sent can be sent again."""
+        return self._retry is not None and not self._retry.committed
 
     def end_with(self, code: StatusCode, details: str) -> None:
         """End the call with a status of ours, unless it is over."""
@@ -464,6 +527,7 @@ class UnaryUnaryCall(UnaryResponse[Request, Response], interfaces.UnaryUnaryCall
     def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:
         self._request = serialize(method, request)
         super().__init__(method, settings)
+        self._hold(self._request)
         self._start()
 
     def _on_started(self, attempt: ClientCall) -> None:

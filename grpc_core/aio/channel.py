@@ -29,6 +29,8 @@ from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
 from grpc_core.metadata import MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
+from grpc_core.retry import CallRetry, Throttle
+from grpc_core.service_config import MethodConfig
 from grpc_core.status import StatusCode
 from grpc_core.target import parse_target
 from grpc_core.type_variables import Request, Response
@@ -55,14 +57,21 @@ class CallSettings:
         self.coding = coding
         self.timeout = timeout
         self.metadata = metadata
-        self.wait_for_ready = bool(wait_for_ready)
+        self.wait_for_ready = wait_for_ready
         self.attempts = 0
+
+    def apply(self, config: MethodConfig) -> None:
+        """What the service config says where the caller does not; of two timeouts the shorter one holds."""
+        if self.wait_for_ready is None:
+            self.wait_for_ready = config.wait_for_ready
+        if config.timeout_s is not None:
+            self.timeout = config.timeout_s if self.timeout is None else min(self.timeout, config.timeout_s)
 
 
 class Method(Generic[Request, Response]):
     """One method on one channel: its path, its codecs, and the head that all its requests share."""
 
-    __slots__ = ("_heads", "channel", "path", "request_serializer", "response_deserializer")
+    __slots__ = ("_heads", "channel", "config", "limits", "path", "request_serializer", "response_deserializer")
 
     def __init__(
         self,
@@ -77,6 +86,8 @@ class Method(Generic[Request, Response]):
         self.response_deserializer = response_deserializer
         self._heads: dict[Coding | None, Head] = {}
         self.head(None)  # a path that cannot be called is refused here
+        self.config = channel.service_config.of(self.path)
+        self.limits = None if self.config is None else channel.limits.at_most(self.config)
 
     def head(self, coding: Coding | None) -> Head:
         """The part of the head that all requests with this coding share. Raises ValueError."""
@@ -205,6 +216,12 @@ class Channel(StreamCalls):
         self._keeps_secrets = credentials.keeps_secrets
         self._call_credentials = credentials.call_credentials
         self._coding = coding_of(compression)
+        self.limits = settings.limits
+        self.service_config = settings.service_config
+        throttling = self.service_config.throttling
+        self._throttle = None if throttling is None else Throttle(throttling)
+        self._retries = settings.retries_enabled
+        self._retry_bytes_max = settings.retry_bytes_max
         self.is_closed = False
         self._calls: set[Running] = set()
         self._calls_begun = 0
@@ -324,6 +341,12 @@ class Channel(StreamCalls):
             raise UsageError(INSECURE_CHANNEL)
         coding = self._coding if compression is None else coding_of(compression)
         return CallSettings(timeout, metadata, wait_for_ready, credentials, coding)
+
+    def retry(self, config: MethodConfig) -> CallRetry | None:
+        """The retries of one call of a method with this config."""
+        if config.retry is None or not self._retries:
+            return None
+        return CallRetry(config.retry, self._throttle, self._retry_bytes_max)
 
     def call_started(self, call: Running) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""

@@ -75,6 +75,7 @@ class RequestWriter(Generic[Request]):
             call.end_with(error.code, error.details)
             call.raise_for_status()
         self.has_sent = True
+        call.keep(message, plain=is_plain)
         call.flush()
         await call.wait_for_room()
 
@@ -85,6 +86,7 @@ class RequestWriter(Generic[Request]):
         attempt = await self._call.started()
         attempt.half_close()
         self.has_sent = True
+        self._call.keep_end()
         self._call.flush()
 
     async def _send_all(self, requests: RequestIterator[Request]) -> None:
@@ -166,6 +168,7 @@ class UnaryStreamCall(StreamResponse[Request, Response], interfaces.UnaryStreamC
     def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:
         self._request = serialize(method, request)
         super().__init__(method, settings)
+        self._hold(self._request)
         self._start()
 
     def _on_started(self, attempt: ClientCall) -> None:
@@ -194,8 +197,8 @@ class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCa
         """Send the next request as it is, whatever the compression of the call. Not in grpcio."""
         self._writer.next_is_plain = True
 
-    def _can_repeat(self) -> bool:
-        return super()._can_repeat() and not self._writer.has_sent
+    def _can_repeat(self, attempt: ClientCall) -> bool:
+        return super()._can_repeat(attempt) and (self.keeps_requests or not self._writer.has_sent)
 
 
 class StreamStreamCall(StreamResponse[Request, Response], interfaces.StreamStreamCall[Request, Response]):
@@ -223,5 +226,5 @@ class StreamStreamCall(StreamResponse[Request, Response], interfaces.StreamStrea
     def _on_started(self, attempt: ClientCall) -> None:
         """Requests follow one by one."""
 
-    def _can_repeat(self) -> bool:
-        return super()._can_repeat() and not self._writer.has_sent
+    def _can_repeat(self, attempt: ClientCall) -> bool:
+        return super()._can_repeat(attempt) and (self.keeps_requests or not self._writer.has_sent)

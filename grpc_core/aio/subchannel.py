@@ -167,7 +167,7 @@ class Subchannel:
         if protocol.was_told_too_many_pings:
             self._dialer.told_too_many_pings()
         lived_s = protocol.loop.time() - self._begun_at
-        if protocol.connection.streams.last_local_id > 0 or lived_s > self._options.backoff.initial_s:
+        if protocol.connection.progress or lived_s > self._options.backoff.initial_s:
             self._unused_in_a_row = 0
         else:
             self._unused_in_a_row += 1

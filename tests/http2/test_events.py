@@ -15,7 +15,7 @@ EXAMPLES = [
     (e.DataReceived(1, b"x", True), "DataReceived(data=b'x', end_stream=True, stream_id=1)"),
     (
         e.StreamReset(1, 8, True),
-        "StreamReset(by_peer=True, error_code=8, reason='', stream_id=1, unprocessed=False)",
+        "StreamReset(by_peer=True, error_code=8, reason='', stream_id=1, unprocessed=False, unsent=False)",
     ),
     (e.StreamWritable(1), "StreamWritable(stream_id=1)"),
     (e.SettingsReceived([(4, 1)]), "SettingsReceived(entries=[(4, 1)])"),
