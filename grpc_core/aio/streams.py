@@ -246,6 +246,11 @@ def refuse_unknown(settings: StreamSettings) -> None:
         raise TypeError(f"a call has no setting {', '.join(sorted(unknown))}")
 
 
+def _factories(channel: StreamCalls) -> Channel:
+    """The channel that this is a part of, with its four factories of callables."""
+    return cast("Channel", channel)
+
+
 class StreamCalls:
     """The part of `aio.Channel` for people who think in streams."""
 
@@ -279,7 +284,7 @@ class StreamCalls:
         `settings` are `StreamSettings`. Raises TypeError for any other.
         """
         refuse_unknown(settings)
-        made = self._channel().stream_stream(method, request_serializer, response_deserializer)
+        made = _factories(self).stream_stream(method, request_serializer, response_deserializer)
         return ClientStream(functools.partial(made, None, **settings))
 
     async def call_unary(
@@ -291,7 +296,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Response:
         """Send one request, and give the one response. Raises AioRpcError for any status but OK."""
-        made = self._channel().unary_unary(method, request_serializer, response_deserializer)
+        made = _factories(self).unary_unary(method, request_serializer, response_deserializer)
         return await made(request, **settings)
 
     async def call_client_streaming(
@@ -303,7 +308,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Response:
         """Send what the iterable gives, async or plain, and give the one response. Raises AioRpcError."""
-        made = self._channel().stream_unary(method, request_serializer, response_deserializer)
+        made = _factories(self).stream_unary(method, request_serializer, response_deserializer)
         return await made(requests, **settings)
 
     def call_server_streaming(
@@ -315,7 +320,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> AsyncIterable[Response]:
         """Send one request, and iterate over the responses; the iteration raises AioRpcError. It is a call, too."""
-        made = self._channel().unary_stream(method, request_serializer, response_deserializer)
+        made = _factories(self).unary_stream(method, request_serializer, response_deserializer)
         return made(request, **settings)
 
     def call_bidirectional_streaming(
@@ -327,11 +332,8 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> AsyncIterable[Response]:
         """Send what the iterable gives, and iterate over the responses meanwhile; raises as the others do."""
-        made = self._channel().stream_stream(method, request_serializer, response_deserializer)
+        made = _factories(self).stream_stream(method, request_serializer, response_deserializer)
         return made(requests, **settings)
-
-    def _channel(self) -> Channel:
-        return cast("Channel", self)
 
 
 # -- the server --------------------------------------------------------------------------------------------------------

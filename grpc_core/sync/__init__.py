@@ -10,6 +10,7 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | what a caller gets: errors, iterators, futures      | `call`         |
 | the channel and its callables                       | `channel`      |
 | calls as streams, on both sides                     | `streams`      |
+| requests that are sent one by one                   | `feed`         |
 | client interceptors                                 | `interceptors` |
 | `subscribe`, `channel_ready_future`                 | `connectivity` |
 | the server                                          | `server`       |

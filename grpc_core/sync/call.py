@@ -213,13 +213,17 @@ class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Res
         return self
 
     def __next__(self) -> Result:
+        return self.take(None)
+
+    def take(self, timeout: float | None) -> Result:
+        """The next response, as `next` gives it. Raises TimeoutError after `timeout` seconds; no response is lost."""
         inlet = self._exchange.inlet
         if inlet is None:
             raise TypeError("a call with one response is not an iterator")
         if self._exchange.is_over:
             inlet = self._exchange.inlet  # in a forked child it was replaced
             assert inlet is not None
-        message = inlet.take()
+        message = inlet.take(timeout)
         if message is None:
             if self._exchange.is_ok():
                 raise StopIteration
@@ -237,6 +241,10 @@ class _MultiThreadedRendezvous(_Rendezvous, CallFuture[Result], CallIterator[Res
     def next(self) -> Result:
         """The next response; raises StopIteration after the last."""
         return self.__next__()
+
+    def wait_for_connection(self) -> bool:
+        """Wait until the call is on a connection. False when it has failed before that."""
+        return self._exchange.wait_for_connection()
 
     # -- the future ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic
 
 from grpc_core import aio, interfaces
-from grpc_core.aio.streams import StreamSettings
 from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import CallCredentials, ChannelCredentials
@@ -20,12 +19,11 @@ from grpc_core.sync import loop
 from grpc_core.sync.call import _InactiveRpcError, _MultiThreadedRendezvous, take_response
 from grpc_core.sync.connectivity import Watch
 from grpc_core.sync.exchange import SERIALIZING_FAILED, Exchange, Outcome, _log, serialized
+from grpc_core.sync.feed import Feed
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.streams import StreamCalls
 from grpc_core.type_variables import Request, Response
 
-BY_HAND: Final = object()
-"""In place of an iterator of requests: they are put into the outlet by the caller (`streams`)."""
 CLOSED: Final = "Cannot invoke RPC on closed channel!"
 
 StateCallback = Callable[[ChannelConnectivity], None]
@@ -112,7 +110,9 @@ class _MultiCallable(Generic[Request, Response]):
             exchange.start()
         else:
             exchange.start_checked()
-        if self.streams_requests and request is not BY_HAND:
+        if isinstance(request, Feed):
+            request.attach(exchange, self._serializer)
+        elif self.streams_requests:
             exchange.send_all(iter(request), self._serializer)
         return exchange
 
@@ -263,17 +263,6 @@ class StreamStreamMultiCallable(
     ) -> _MultiThreadedRendezvous[Response]:
         """Start a call: an iterator over the responses that is a `Future` and a `Call` too."""
         return self._started(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
-
-    def begin_by_hand(self, settings: StreamSettings) -> Exchange:
-        """Start a call whose requests its caller puts into the outlet, and whose responses it takes from the inlet."""
-        return self._begin(
-            BY_HAND,
-            settings.get("timeout"),
-            settings.get("metadata"),
-            settings.get("credentials"),
-            settings.get("wait_for_ready"),
-            settings.get("compression"),
-        )
 
 
 class Channel(StreamCalls, interfaces.Channel):

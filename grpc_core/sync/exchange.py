@@ -212,13 +212,6 @@ class Exchange:
         """Whether the call was cancelled from this side."""
         return self._is_over and self._call is not None and self._call.cancelled()
 
-    @property
-    def responses(self) -> Inlet:
-        """Where a stream of responses is taken from; another one in a forked child."""
-        self._is_lost()
-        assert self.inlet is not None
-        return self.inlet
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the call is over. False when `timeout` seconds have passed before that."""
         if self._is_over or self._is_lost():

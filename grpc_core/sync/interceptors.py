@@ -27,6 +27,7 @@ from grpc_core.errors import RpcError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
+from grpc_core.sync.streams import StreamCalls
 
 FAULT: Final = "Exception raised while intercepting the RPC"
 NOT_AN_INTERCEPTOR: Final = (
@@ -375,7 +376,7 @@ _CALLABLES: Final[dict[str, type[_MultiCallable]]] = dict(
 )
 
 
-class _Channel(interfaces.Channel):
+class _Channel(StreamCalls, interfaces.Channel):
     """A channel whose calls of some kinds go through an interceptor before they get to the channel inside."""
 
     def __init__(self, channel: Any, interceptor: Any) -> None:

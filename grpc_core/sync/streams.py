@@ -14,7 +14,8 @@ another receives, and the other way round.
 
 from __future__ import annotations
 
-import sys
+import concurrent.futures
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, Unpack, cast, overload
@@ -24,6 +25,7 @@ from grpc_core.aio.streams import (
     CLOSED,
     ENDS_BY_RETURNING,
     NOT_STARTED,
+    RECEIVING,
     SEND_CLOSED,
     STARTED,
     MetadataLike,
@@ -34,8 +36,8 @@ from grpc_core.errors import EndOfStream, StreamTimeoutError, UsageError
 from grpc_core.metadata import MetadataPairs
 from grpc_core.router import StreamHandler, stand_in
 from grpc_core.status import StatusCode, normalize_code
-from grpc_core.sync.call import CANCELLED, COLLECTED, DESERIALIZING_FAILED, _InactiveRpcError, _log
-from grpc_core.sync.exchange import Exchange, serialized
+from grpc_core.sync.call import _MultiThreadedRendezvous
+from grpc_core.sync.feed import Feed
 from grpc_core.sync.servicer import RequestIterator, ServicerContext
 from grpc_core.type_variables import Request, Response
 
@@ -52,29 +54,28 @@ class ClientStream(Generic[Request, Response]):
     Made by `channel.stream`. `start` it, or enter it as a context manager, which cancels at its end what is not over.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Exchange],
-        serializer: Callable[[Request], bytes] | None,
-        deserializer: Callable[[bytes], Response] | None,
-    ) -> None:
-        """`make` starts the call."""
+    def __init__(self, make: Callable[[Feed[Request]], Any]) -> None:
+        """`make` starts the call, with these requests: what a `stream_stream` callable returns."""
         self._make = make
-        self._serializer = serializer
-        self._deserializer = deserializer
-        self._exchange: Exchange | None = None
+        self._feed: Feed[Request] = Feed()
+        self._call: Any = None
         self._send_closed = False
+        # For a call that an interceptor has put in place of ours: the message that a thread is waiting for.
+        self._receiving = threading.Lock()
+        self._pending: concurrent.futures.Future[Any] | None = None
 
     # -- sending and receiving -----------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Start the call; returns when it is on a connection. Raises RpcError when that fails, UsageError the second
         time."""
-        if self._exchange is not None:
+        if self._call is not None:
             raise UsageError(STARTED)
-        self._exchange = exchange = self._make()
-        if not exchange.wait_for_connection():
-            raise _InactiveRpcError(exchange.outcome())
+        self._call = call = self._make(self._feed)
+        if not self._feed.is_attached and not call.add_callback(self._feed.close):
+            self._feed.close()
+        if isinstance(call, _MultiThreadedRendezvous) and not call.wait_for_connection():
+            raise call
         return self
 
     def send(self, message: Request) -> None:
@@ -83,24 +84,19 @@ class ClientStream(Generic[Request, Response]):
         Raises UsageError after `close_send`, EndOfStream when the call is over (`recv` tells how), and whatever the
         serializer raises.
         """
-        exchange = self._started()
+        call = self._started()
         if self._send_closed:
             raise UsageError(SEND_CLOSED)
-        octets = serialized(message, self._serializer)
-        if not exchange.is_over:
-            assert exchange.outlet is not None
-            if exchange.outlet.put(octets):
-                return
-        outcome = exchange.outcome()
-        ending = f"{outcome.code.name}: {outcome.details}" if outcome.details else outcome.code.name
-        raise EndOfStream(f"the call is over ({ending}): nothing can be sent any more")
+        if not self._feed.put(message):
+            code, details = call.code(), call.details()
+            ending = f"{code.name}: {details}" if details else code.name
+            raise EndOfStream(f"the call is over ({ending}): nothing can be sent any more")
 
     def close_send(self) -> None:
         """Send no more. May be called again, and when the call is over: then nothing happens."""
-        exchange = self._started()
+        self._started()
         self._send_closed = True
-        assert exchange.outlet is not None
-        exchange.outlet.end()
+        self._feed.end()
 
     def recv(self, timeout: float | None = None) -> Response:
         """The next message. Raises EndOfStream when the call has ended with OK, RpcError when with anything else.
@@ -108,25 +104,32 @@ class ClientStream(Generic[Request, Response]):
         When `timeout` seconds have passed before that it raises StreamTimeoutError; the call goes on, and no message
         is lost.
         """
-        exchange = self._started()
-        inlet = exchange.responses
+        call = self._started()
         try:
-            message = inlet.take(timeout)
+            return cast(
+                Response, call.take(timeout) if isinstance(call, _MultiThreadedRendezvous) else self._next(timeout)
+            )
+        except StopIteration:
+            raise EndOfStream(ALL_RECEIVED)
         except TimeoutError:
             raise StreamTimeoutError(f"no message within {timeout} s")
-        if message is None:
-            if exchange.is_ok():
-                raise EndOfStream(ALL_RECEIVED)
-            raise _InactiveRpcError(exchange.outcome())
-        if self._deserializer is None:
-            return cast(Response, message)
+
+    def _next(self, timeout: float | None) -> Any:
+        """The next message of an iterator that cannot be asked for a limited time: a thread waits for it."""
+        if not self._receiving.acquire(blocking=False):
+            raise UsageError(RECEIVING)
         try:
-            return self._deserializer(message)
-        except Exception:
-            _log.exception(DESERIALIZING_FAILED)
-            exchange.fail(StatusCode.INTERNAL, DESERIALIZING_FAILED)
-            inlet.end(discard=True)
-            raise _InactiveRpcError(exchange.outcome())
+            pending = self._pending
+            if pending is None:
+                pending = self._pending = concurrent.futures.Future()
+                threading.Thread(target=_fulfil, args=(pending, self._call), name="grpc_core recv", daemon=True).start()
+            concurrent.futures.wait((pending,), timeout)
+            if not pending.done():
+                raise TimeoutError
+            self._pending = None
+        finally:
+            self._receiving.release()
+        return pending.result()
 
     def __iter__(self) -> Iterator[Response]:
         return self
@@ -141,32 +144,31 @@ class ClientStream(Generic[Request, Response]):
 
     def cancel(self) -> bool:
         """Cancel the call: both directions end with CANCELLED. False when it was over."""
-        return self._started().end_with(StatusCode.CANCELLED, CANCELLED)
+        return bool(self._started().cancel())
 
     def done(self) -> bool:
         """Whether the call is over."""
-        return self._started().is_over
+        return not self._started().is_active()
 
     def time_remaining(self) -> float | None:
         """Seconds to the deadline, or None when there is none."""
-        exchange = self._started()
-        return None if exchange.deadline is None else max(exchange.deadline - exchange.io.loop.time(), 0.0)
+        return cast("float | None", self._started().time_remaining())
 
     def initial_metadata(self) -> MetadataPairs:
         """What the server sent before its first message; waits for it."""
-        return self._started().initial_metadata()
+        return cast(MetadataPairs, self._started().initial_metadata())
 
     def trailing_metadata(self) -> MetadataPairs:
         """What the server sent with the status; waits for it."""
-        return self._started().outcome().trailing_metadata
+        return cast(MetadataPairs, self._started().trailing_metadata())
 
     def code(self) -> StatusCode:
         """The status code; waits for it. It comes when all messages of the server have arrived, or the call failed."""
-        return self._started().outcome().code
+        return cast(StatusCode, self._started().code())
 
     def details(self) -> str:
         """The status text; waits for it."""
-        return self._started().outcome().details
+        return cast(str, self._started().details())
 
     def __enter__(self) -> Self:
         return self.start()
@@ -174,17 +176,24 @@ class ClientStream(Generic[Request, Response]):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.cancel()
+        self._call.cancel()
 
-    def __del__(self) -> None:
-        exchange = getattr(self, "_exchange", None)
-        if exchange is not None and not sys.is_finalizing():
-            exchange.abandon(COLLECTED)
-
-    def _started(self) -> Exchange:
-        if self._exchange is None:
+    def _started(self) -> Any:
+        if self._call is None:
             raise UsageError(NOT_STARTED)
-        return self._exchange
+        return self._call
+
+
+def _fulfil(pending: concurrent.futures.Future[Any], responses: Iterator[Any]) -> None:
+    try:
+        pending.set_result(next(responses))
+    except BaseException as error:
+        pending.set_exception(error)
+
+
+def _factories(channel: StreamCalls) -> Channel:
+    """The channel that this is a part of, with its four factories of callables."""
+    return cast("Channel", channel)
 
 
 class StreamCalls:
@@ -220,8 +229,8 @@ class StreamCalls:
         `settings` are `StreamSettings`. Raises TypeError for any other.
         """
         refuse_unknown(settings)
-        made = self._channel().stream_stream(method)
-        return ClientStream(lambda: made.begin_by_hand(settings), request_serializer, response_deserializer)
+        made = _factories(self).stream_stream(method, request_serializer, response_deserializer)
+        return ClientStream(lambda requests: made(requests, **settings))
 
     def call_unary(
         self,
@@ -232,7 +241,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Response:
         """Send one request, and give the one response. Raises RpcError for any status but OK."""
-        return self._channel().unary_unary(method, request_serializer, response_deserializer)(request, **settings)
+        return _factories(self).unary_unary(method, request_serializer, response_deserializer)(request, **settings)
 
     def call_client_streaming(
         self,
@@ -243,7 +252,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Response:
         """Send what the iterable gives, from a thread of its own, and give the one response. Raises RpcError."""
-        made = self._channel().stream_unary(method, request_serializer, response_deserializer)
+        made = _factories(self).stream_unary(method, request_serializer, response_deserializer)
         return made(iter(requests), **settings)
 
     def call_server_streaming(
@@ -255,7 +264,7 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Iterator[Response]:
         """Send one request, and iterate over the responses; the iteration raises RpcError. It is a call, too."""
-        return self._channel().unary_stream(method, request_serializer, response_deserializer)(request, **settings)
+        return _factories(self).unary_stream(method, request_serializer, response_deserializer)(request, **settings)
 
     def call_bidirectional_streaming(
         self,
@@ -266,11 +275,8 @@ class StreamCalls:
         **settings: Unpack[StreamSettings],
     ) -> Iterator[Response]:
         """Send what the iterable gives, and iterate over the responses meanwhile; raises as the others do."""
-        made = self._channel().stream_stream(method, request_serializer, response_deserializer)
+        made = _factories(self).stream_stream(method, request_serializer, response_deserializer)
         return made(iter(requests), **settings)
-
-    def _channel(self) -> Channel:
-        return cast("Channel", self)
 
 
 # -- the server --------------------------------------------------------------------------------------------------------

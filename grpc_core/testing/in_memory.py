@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from grpc_core import aio, sync
@@ -32,6 +32,7 @@ async def in_memory(
     channel_options: ChannelOptions | None = None,
     server_options: ChannelOptions | None = None,
     channel_compression: Any = None,
+    channel_interceptors: Sequence[Any] | None = None,
     **server_arguments: Any,
 ) -> AsyncIterator[aio.Channel]:
     """A channel to `served`: a server, or generic handlers that a server is made for (`server_options` and other
@@ -51,7 +52,13 @@ async def in_memory(
             await server.start()
             stack.push_async_callback(server.stop, None)
         yield await stack.enter_async_context(
-            aio.Channel(TARGET, channel_options, compression=channel_compression, connector=connector)
+            aio.Channel(
+                TARGET,
+                channel_options,
+                compression=channel_compression,
+                connector=connector,
+                interceptors=channel_interceptors,
+            )
         )
 
 

@@ -400,6 +400,50 @@ def test_a_connection_that_breaks_ends_the_stream() -> None:
     run(main)
 
 
+class Counting(aio.StreamStreamClientInterceptor):
+    """Sees every message, both ways."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        async def requests() -> Any:
+            async for request in request_iterator:
+                self.seen.append(request)
+                yield request
+
+        call = await continuation(client_call_details, requests())
+
+        async def responses() -> Any:
+            async for response in call:
+                self.seen.append(response)
+                yield response
+
+        return responses()
+
+
+def test_a_stream_goes_through_interceptors() -> None:
+    async def main(clock: VirtualClock) -> None:
+        counting = Counting()
+        async with (
+            in_memory(routed(echo), channel_interceptors=[counting]) as channel,
+            channel.stream(BIDI, timeout=60) as stream,
+        ):
+            waiting = asyncio.create_task(stream.recv(timeout=5))
+            await clock.advance(5)
+            with pytest.raises(grpc.StreamTimeoutError):
+                await waiting
+            for word in (b"a", b"b"):
+                await stream.send(word)
+                assert await stream.recv() == word
+            await stream.close_send()
+            with pytest.raises(grpc.EndOfStream):
+                await stream.recv()
+            assert counting.seen == [b"a", b"a", b"b", b"b"]
+
+    run(main)
+
+
 # -- helpers -----------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import threading
 from collections.abc import Callable
@@ -55,6 +56,11 @@ def echo(stream: Serving) -> None:
 def drain(stream: Serving) -> None:
     for _ in stream:
         pass
+
+
+def send_for_ever(stream: grpc.ClientStream[bytes, bytes]) -> None:
+    while True:
+        stream.send(bytes(100_000))
 
 
 class Background:
@@ -229,12 +235,7 @@ def test_a_stream_that_is_cancelled_ends_both_ways() -> None:
     with in_memory_sync(routed(serve)) as channel, channel.stream(BIDI) as stream:
         assert stream.recv(timeout=PATIENCE_S) == b"begun"
         waiting = Background(stream.recv)
-
-        def send_for_ever() -> None:
-            while True:
-                stream.send(bytes(100_000))
-
-        sending = Background(send_for_ever)
+        sending = Background(functools.partial(send_for_ever, stream))
         assert stream.cancel()
         error: Any = waiting.ended()
         assert isinstance(error, grpc.RpcError)
@@ -327,6 +328,81 @@ def test_a_stream_that_cannot_start_says_why() -> None:
             stream.send(b"")
     with pytest.raises(ValueError, match="closed channel"):
         channel.stream(BIDI).start()
+
+
+# -- through interceptors ----------------------------------------------------------------------------------------------
+
+
+class Shouting(grpc.StreamStreamClientInterceptor):
+    """Changes what is sent and what is received, with iterators of its own."""
+
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        call = continuation(client_call_details, (request.upper() for request in request_iterator))
+        return Wrapped(call)
+
+
+class Wrapped:
+    """A call that an interceptor returns in place of the channel's."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __next__(self) -> Any:
+        return next(self._call) + b"!"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+
+class Quiet(grpc.StreamStreamClientInterceptor):
+    """Only adds metadata."""
+
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        details = client_call_details._replace(metadata=(("x-quiet", "yes"),))
+        return continuation(details, request_iterator)
+
+
+def test_a_stream_goes_through_interceptors_that_leave_the_iterators_alone() -> None:
+    def serve(stream: Serving) -> None:
+        stream.send(str(dict(stream.metadata)["x-quiet"]).encode())
+        echo(stream)
+
+    with in_memory_sync(routed(serve)) as channel:
+        quiet: Any = grpc.intercept_channel(channel, Quiet())
+        with quiet.stream(BIDI) as stream:
+            assert stream._feed.is_attached, "no thread is needed"
+            assert stream.recv(timeout=PATIENCE_S) == b"yes"
+            stream.send(b"a")
+            assert stream.recv(timeout=PATIENCE_S) == b"a"
+
+
+def test_a_stream_goes_through_interceptors_that_wrap_the_iterators() -> None:
+    with in_memory_sync(routed(echo)) as channel:
+        shouting: Any = grpc.intercept_channel(channel, Shouting())
+        with shouting.stream(BIDI, timeout=PATIENCE_S) as stream:
+            for _ in range(2):
+                with pytest.raises(grpc.StreamTimeoutError):
+                    stream.recv(timeout=0.01)
+            waiting = Background(stream.recv)
+            while not stream._receiving.locked():
+                pass
+            with pytest.raises(aio.UsageError, match="is receiving from this stream"):
+                stream.recv()
+            for word in (b"a", b"b"):
+                stream.send(word)
+            assert waiting.ended() == b"A!"
+            assert stream.recv() == b"B!"
+            stream.close_send()
+            with pytest.raises(grpc.EndOfStream):
+                stream.recv(timeout=PATIENCE_S)
+            assert stream.code() is StatusCode.OK
+        with shouting.stream(BIDI) as stream:
+            assert stream.cancel()
+            error = Background(functools.partial(send_for_ever, stream)).ended()
+            assert "CANCELLED" in str(error)
+            with pytest.raises(grpc.RpcError, match="CANCELLED"):
+                stream.recv(timeout=PATIENCE_S)
+        assert shouting.call_unary("/t.T/Bidi", b"x", timeout=PATIENCE_S) == b"x", "its own kind is left alone"
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
