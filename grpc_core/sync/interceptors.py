@@ -23,7 +23,7 @@ from grpc_core import interfaces
 from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import CallCredentials
-from grpc_core.errors import RpcError
+from grpc_core.errors import RpcError, UsageError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
@@ -34,6 +34,8 @@ NOT_AN_INTERCEPTOR: Final = (
     "interceptor must be grpc.UnaryUnaryClientInterceptor or grpc.UnaryStreamClientInterceptor or "
     "grpc.StreamUnaryClientInterceptor or grpc.StreamStreamClientInterceptor"
 )
+
+NO_STREAMS: Final = "a stream does not go through blocking interceptors; call_bidirectional_streaming does"
 
 KINDS: Final = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
@@ -380,7 +382,7 @@ class _Channel(StreamCalls, interfaces.Channel):
     """A channel whose calls of some kinds go through an interceptor before they get to the channel inside."""
 
     def __init__(self, channel: Any, interceptor: Any) -> None:
-        self._channel = channel
+        self._inner = channel
         self._interceptor = interceptor
 
     def _callable(
@@ -392,7 +394,7 @@ class _Channel(StreamCalls, interfaces.Channel):
         _registered_method: bool | None,
     ) -> Any:
         def make(path: str) -> Any:
-            factory = getattr(self._channel, kind)
+            factory = getattr(self._inner, kind)
             return factory(path, request_serializer, response_deserializer, _registered_method)
 
         intercept = getattr(self._interceptor, f"intercept_{kind}", None)
@@ -438,17 +440,21 @@ class _Channel(StreamCalls, interfaces.Channel):
         """A callable for a method with a stream of requests and a stream of responses."""
         return self._callable("stream_stream", method, request_serializer, response_deserializer, _registered_method)
 
+    def stream(self, *method: Any, **settings: Any) -> NoReturn:
+        """Interceptors are given iterators of requests, and a stream has none: raises UsageError."""
+        raise UsageError(NO_STREAMS)
+
     def subscribe(self, callback: Callable[[ChannelConnectivity], None], try_to_connect: bool | None = False) -> None:
         """As the channel inside."""
-        self._channel.subscribe(callback, try_to_connect=try_to_connect)
+        self._inner.subscribe(callback, try_to_connect=try_to_connect)
 
     def unsubscribe(self, callback: Callable[[ChannelConnectivity], None]) -> None:
         """As the channel inside."""
-        self._channel.unsubscribe(callback)
+        self._inner.unsubscribe(callback)
 
     def close(self) -> None:
         """Close the channel inside."""
-        self._channel.close()
+        self._inner.close()
 
 
 def intercept_channel(channel: Any, *interceptors: Any) -> interfaces.Channel:

@@ -264,6 +264,7 @@ def test_an_outcome_that_is_ok_is_a_call_and_a_future(pair: str) -> None:
         outcome = continuation(details, request)
         seen.append((outcome.result(), outcome.result(1), outcome.exception(), outcome.traceback(), outcome.cancel()))
         seen.append((outcome.is_active(), outcome.add_callback(lambda: None), outcome.initial_metadata()))
+        assert outcome.time_remaining() is None or outcome.time_remaining() > 0  # grpcio: a very large number
         outcome.add_done_callback(lambda done: seen.append(done is outcome))
         return outcome
 
@@ -440,6 +441,27 @@ def test_one_object_of_several_kinds_and_of_no_class_of_ours() -> None:
         assert channel.unary_unary(f"/{SERVICE}/uu_echo")(b"a") == b"A"
         assert list(channel.unary_stream(f"/{SERVICE}/us_count")(b"a")) == [b"A 0", b"A 1"]
         assert channel.stream_unary(f"/{SERVICE}/su_join")(iter([b"a"])) == b"a"
+
+
+def test_the_helpers_of_a_channel_go_through_interceptors() -> None:
+    seen: list[str] = []
+
+    def noting(kind: str) -> Any:
+        def intercept(continuation: Any, details: Any, request: Any) -> Any:
+            seen.append(kind)
+            return continuation(details, request)
+
+        return interceptor(grpc_core, kind, intercept)
+
+    with joined("plait-plait", behaviors) as peers:
+        channel: Any = grpc_core.intercept_channel(peers.channel, *map(noting, KINDS))
+        assert channel.call_unary(f"/{SERVICE}/uu_echo", b"a") == b"a"
+        assert list(channel.call_server_streaming(f"/{SERVICE}/us_count", b"a")) == [b"a 0", b"a 1"]
+        assert channel.call_client_streaming(f"/{SERVICE}/su_join", [b"a", b"b"]) == b"a,b"
+        assert list(channel.call_bidirectional_streaming(f"/{SERVICE}/ss_chat", [b"a"])) == [b"re: a"]
+        assert seen == list(KINDS)
+        with pytest.raises(aio.UsageError, match="does not go through blocking interceptors"):
+            channel.stream(f"/{SERVICE}/ss_chat")
 
 
 def test_our_interceptors_on_grpcios_channel_and_the_reverse() -> None:
