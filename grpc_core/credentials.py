@@ -267,6 +267,7 @@ def dynamic_ssl_server_credentials(
 
     def choose(connection: Any, server_name: str | None, context: ssl.SSLContext) -> None:
         nonlocal current
+        _remember_name(connection, server_name, context)
         try:
             configuration = certificate_configuration_fetcher()
             if configuration is not None:
@@ -320,12 +321,18 @@ def _server_context(configuration: ServerCertificateConfiguration, require_clien
     from http2.aio.tls import for_http2
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sni_callback = _remember_name
     for private_key, chain in configuration.pairs:
         _load_chain(context, private_key, chain)
     if configuration.root_certificates is not None:
         _load_roots(context, configuration.root_certificates)
         context.verify_mode = ssl.CERT_REQUIRED if require_client_auth else ssl.CERT_OPTIONAL
     return for_http2(context)
+
+
+def _remember_name(connection: Any, server_name: str | None, context: ssl.SSLContext) -> None:
+    """Keep the name that the client asks for: the auth context shows it, and the ssl module does not keep it."""
+    connection.requested_server_name = server_name
 
 
 def _load_roots(context: ssl.SSLContext, root_certificates: bytes | None) -> None:

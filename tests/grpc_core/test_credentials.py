@@ -284,7 +284,7 @@ def test_w204_the_auth_context(tls_files: TlsFiles) -> None:
     assert over_tls["transport_security_type"] == [b"ssl"]
     assert over_tls["security_level"] == [b"TSI_PRIVACY_AND_INTEGRITY"]
     assert over_tls["x509_common_name"] == [b"localhost"]
-    assert over_tls["x509_subject"] == [b"commonName=localhost"]
+    assert over_tls["x509_subject"] == [b"CN=localhost"]
     assert over_tls["peer_dns"] == [b"localhost"]
     assert over_tls["peer_ip"] == [b"127.0.0.1"]
     assert over_tls["x509_pem_cert"][0].split() == certificate.split()
