@@ -78,6 +78,8 @@ def parse_options(options: ChannelOptions | None) -> Options:
     """Read channel arguments. Raises TypeError or ValueError that names the one that is malformed."""
     values: dict[str, Any] = {}
     for option in options or ():
+        if not isinstance(option, Iterable):
+            raise TypeError(f"a channel option is a pair of key and value, not {option!r}")
         if not isinstance(option, (tuple, list)) or len(option) != 2:
             raise ValueError(f"a channel option is a pair of key and value, not {option!r}")
         key, value = option

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 DEADLINE_EXCEEDED = "Deadline Exceeded"
 CANCELLED = "Locally cancelled by application!"
+CHANNEL_CLOSED = "Channel closed!"
 ALREADY_FINISHED = "RPC already finished."
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self
 
 from grpc_core.aio import interfaces
-from grpc_core.aio.call import UnaryUnaryCall
+from grpc_core.aio.call import CHANNEL_CLOSED, UnaryUnaryCall
 from grpc_core.aio.describing import register_channel
 from grpc_core.aio.dialing import Connector
 from grpc_core.aio.interceptors import Step, client_steps
@@ -308,7 +308,7 @@ class Channel(StreamCalls):
         if calls and grace:
             await asyncio.wait([asyncio.ensure_future(call.code()) for call in calls], timeout=grace)
         for call in calls:
-            call._cancel("Channel closed!")
+            call._cancel(CHANNEL_CLOSED)
         await self.link.close()
 
     async def __aenter__(self) -> Self:

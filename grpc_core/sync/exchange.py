@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
-from grpc_core.aio.call import Call
+from grpc_core.aio.call import CHANNEL_CLOSED, Call
 from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError
 from grpc_core.explanation import Explanation
@@ -209,8 +209,9 @@ class Exchange:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the call was cancelled from this side."""
-        return self._is_over and self._call is not None and self._call.cancelled()
+        """Whether `cancel` has ended the call. The end of the channel is an error, as it is in grpcio."""
+        call = self._call
+        return self._is_over and call is not None and call.cancelled() and _now(call.details()) != CHANNEL_CLOSED
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the call is over. False when `timeout` seconds have passed before that."""

@@ -160,7 +160,7 @@ class ServicerContext(interfaces.ServicerContext):
         """Leave the handler, by raising AbortError, and end the call with this status."""
         if code is None or getattr(code, "value", code) == StatusCode.OK.value:
             _log.error("abort() called with %s; returning UNKNOWN", code)
-            code, details = StatusCode.UNKNOWN, ""
+            code, details = StatusCode.UNKNOWN, "" if code is not None else details
         self.aborted = True
         self._code = code
         self.set_details(details)
