@@ -17,7 +17,8 @@ most.
 | not more streams at once than our SETTINGS_MAX_CONCURRENT_STREAMS                       | STR-14                 |
 | DATA stays within both windows; windows stay below 2^31; no increment of zero           | FLW-05, FLW-08, FLW-09 |
 | values of SETTINGS are in range; a server neither pushes unasked nor sends ENABLE_PUSH=1| SET-03, SET-04         |
-| the last stream identifier of GOAWAY never grows                                        | PNG-02                 |
+| the last stream identifier of GOAWAY never grows, and covers what was answered          | PNG-02, PNG-06         |
+| one GOAWAY with an error; a client opens no stream once it has read ours                | FRM-13, PNG-05         |
 | messages are well-formed: fields, their order, DATA between head and trailers, length   | MSG-07, CLI-10, MSG-28 |
 """
 
@@ -26,6 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hpack_codec import FieldList
+from http2.errors import ErrorCode
 from http2.frames import (
     ACK,
     CONTINUATION,
@@ -175,10 +177,11 @@ class Passive:
         self._open_block: int | None = None
         self._open_block_ends = False
         self._last_goaway: int | None = None
+        self._failed = False  # it sent GOAWAY with an error
+        self._over_at_ping: int | None = None  # we sent GOAWAY before our PING with this number
         self._highest = 0
         self._connection_granted_to_us = _DEFAULT_WINDOW
         self._initial_granted_to_us = _DEFAULT_WINDOW
-        self._we_failed = False  # we sent nonsense or GOAWAY: windows of ours are no longer known
 
     def fault(self, rule: str, text: str, level: Level = Level.MUST) -> None:
         """Note a violation, once."""
@@ -190,6 +193,11 @@ class Passive:
         """Whether the other end has sent END_STREAM."""
         stream = self._streams.get(stream_id)
         return stream is not None and stream.ended
+
+    @property
+    def we_went_away(self) -> bool:
+        """Whether we sent GOAWAY, so that the other end may close when all is done."""
+        return self._over_at_ping is not None
 
     # -- what we sent --------------------------------------------------------------------------------------------------
 
@@ -211,6 +219,9 @@ class Passive:
                 by_stream[frame.stream_id] = by_stream.get(frame.stream_id, 0) + increment
             else:
                 self.granted.connection += increment
+        elif frame.type == GOAWAY and frame.stream_id == 0 and len(frame.payload) >= 8:
+            if self._over_at_ping is None:
+                self._over_at_ping = self._pings_sent
         elif frame.type in (DATA, HEADERS) and frame.stream_id:
             stream = self._streams.setdefault(frame.stream_id, _Stream())
             stream.opened = stream.opened or frame.type == HEADERS
@@ -300,6 +311,8 @@ class Passive:
         if stream_id % 2 == 0 or stream_id <= self._highest:
             self.fault("STR-15", f"stream {stream_id} opened after {self._highest}; they are odd and increase"
                        " (RFC 9113 §5.1.1)")  # fmt: skip
+        if self._over_at_ping is not None and self._pongs > self._over_at_ping:
+            self.fault("PNG-05", f"stream {stream_id} opened after it had read our GOAWAY (RFC 9113 §6.8)")
         self._highest = max(self._highest, stream_id)
         stream = self._streams.setdefault(stream_id, _Stream())
         stream.opened = True
@@ -427,6 +440,15 @@ class Passive:
         if self._last_goaway is not None and last > self._last_goaway:
             self.fault("PNG-02", f"GOAWAY with last stream {last} after one with {self._last_goaway} (RFC 9113 §6.8)")
         self._last_goaway = last
+        if frame.uint32(4) == ErrorCode.NO_ERROR:
+            return
+        if self._failed:
+            text = f"a second GOAWAY with an error, {frame} (RFC 9113 §5.4)"
+            self.fault("FRM-13", text, Level.SHOULD)
+        self._failed = True
+        answered = max((key for key, s in self._streams.items() if s.ended), default=0)
+        if self.role is Role.SERVER and last < answered:
+            self.fault("PNG-06", f"{frame}, and stream {answered} has been answered (RFC 9113 §6.8)")
 
     def _on_window_update(self, frame: WireFrame) -> None:
         increment = frame.uint32() & STREAM_ID_MASK

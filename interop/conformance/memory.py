@@ -25,7 +25,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from interop.conformance.model import Role
-from interop.conformance.run import KNOWN_BODY, CannotDo
+from interop.conformance.run import KNOWN_BODY
+from interop.conformance.script import CannotDo
 from interop.conformance.tester import Answer, ClientResult, Target
 
 TARGET = Target(get=Answer(200, KNOWN_BODY), post=Answer(200, b""))

@@ -83,6 +83,13 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """Have the client's user ask for one more request, and do not wait for it: perhaps it must not come here."""
+
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Finish:
     """End our half of a stream the right way, with whatever is missing of it, and wait for the other's."""
 
@@ -118,7 +125,7 @@ class Close:
     """Close the connection from our side."""
 
 
-Step = Send | Begin | Finish | Await | Barrier | Behave | Close
+Step = Send | Begin | Ask | Finish | Await | Barrier | Behave | Close
 
 
 def send(*specs: Spec) -> Send:

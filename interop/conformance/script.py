@@ -97,8 +97,30 @@ STREAM = begun(-1)
 """The stream that was begun last."""
 
 
+class CannotDo(Exception):
+    """What the script asks for is not possible with whom is tested; the case is skipped with this text."""
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """The SETTINGS_MAX_FRAME_SIZE of whom is tested, and `more` octets."""
+
+    more: int = 0
+
+    def octets_in(self, context: Context) -> int:
+        """The number. Raises CannotDo for one that no frame can have."""
+        size = context.frame_bytes_max + self.more
+        if size > 2**24 - 1:
+            raise CannotDo("its SETTINGS_MAX_FRAME_SIZE is so large that no frame can be larger")
+        return size
+
+
 class Context(Protocol):
     """Who puts the values in."""
+
+    @property
+    def frame_bytes_max(self) -> int:
+        """The SETTINGS_MAX_FRAME_SIZE of whom is tested."""
 
     def stream_id(self, stream: StreamId) -> int:
         """The number of a stream."""
@@ -182,8 +204,19 @@ class Uint31:
         return (context.stream_id(self.stream) | (0x8000_0000 if self.reserved else 0)).to_bytes(4, "big")
 
 
+@dataclass(frozen=True)
+class Filler:
+    """So many octets of zero."""
+
+    size: FrameSize
+
+    def octets(self, context: Context) -> bytes:
+        """The octets."""
+        return bytes(self.size.octets_in(context))
+
+
 Instruction = Indexed | Literal | SizeUpdate | Octets
-Piece = Indexed | Literal | SizeUpdate | Octets | Uint31
+Piece = Indexed | Literal | SizeUpdate | Octets | Uint31 | Filler
 
 
 def incremental(name: bytes | int, value: bytes, huffman: bool = False) -> Literal:
@@ -236,16 +269,17 @@ class Frame:
     flags: int = 0
     stream: StreamId = 0
     payload: tuple[Piece | bytes, ...] = ()
-    length: int | None = None
+    length: int | FrameSize | None = None
     reserved: bool = False
 
     def octets(self, context: Context) -> bytes:
-        """The frame with all its values."""
+        """The frame with all its values. Raises CannotDo."""
         stream_id = context.stream_id(self.stream) | (0x8000_0000 if self.reserved else 0)
         payload = b"".join(part if isinstance(part, bytes) else part.octets(context) for part in self.payload)
         if self.length is None:
             return build_frame(self.type, self.flags, stream_id, payload)
-        return pack_header(self.length << 8 | self.type, self.flags, stream_id) + payload
+        length = self.length if isinstance(self.length, int) else self.length.octets_in(context)
+        return pack_header(length << 8 | self.type, self.flags, stream_id) + payload
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from http2.frames import (
     SETTINGS,
     STREAM_ID_MASK,
 )
-from http2.settings import ENABLE_PUSH, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE
+from http2.settings import ENABLE_PUSH, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE_ID
 from interop.conformance.checks import Passive, settings_entries
 from interop.conformance.model import Await, Behaviour, Role, What
 from interop.conformance.script import (
@@ -107,7 +107,7 @@ class Exchange:
     method: bytes = b""
     sent_head: bool = False
     sent_end: bool = False
-    sent_reset: bool = False
+    sent_reset: int | None = None  # the code
     content_sent: bytearray = field(default_factory=bytearray)
     heads: list[FieldList] = field(default_factory=list)
     content: bytearray = field(default_factory=bytearray)
@@ -122,6 +122,11 @@ class Exchange:
             if status.isdigit() and not status.startswith(b"1"):
                 return int(status)
         return 0
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether we sent all of our half: ended, and not broken off by a RST_STREAM that says more than NO_ERROR."""
+        return self.sent_end and not self.sent_reset
 
     @property
     def is_decided(self) -> bool:
@@ -147,6 +152,7 @@ class Tester:
         self.has_ended = False
         self.was_reset = False  # the transport ended with an error instead of an end
         self.foreign = ""  # what came is not HTTP/2
+        self.foreign_status = 0  # of an answer in HTTP/1
         self.error_goaway: WireFrame | None = None
         self.goaways: list[WireFrame] = []
         self.settings_received = 0
@@ -189,7 +195,8 @@ class Tester:
             if isinstance(spec, Frame) and spec.length is not None:
                 payload = octets[9:]
                 stream_id = int.from_bytes(octets[5:9], "big") & STREAM_ID_MASK
-                lie = WireFrame(True, spec.type, spec.flags, stream_id, payload, spec.reserved, spec.length)
+                length = int.from_bytes(octets[:3], "big")
+                lie = WireFrame(True, spec.type, spec.flags, stream_id, payload, spec.reserved, length)
                 self.frames.append(lie)  # what follows it, only the other end can tell
                 continue
             if self._sent_preface_left:
@@ -206,7 +213,7 @@ class Tester:
     def finish(self, stream: StreamId, content: bytes) -> None:
         """Send what is missing of our half of a stream."""
         exchange = self.exchange(stream)
-        if exchange is None or exchange.sent_end or exchange.sent_reset:
+        if exchange is None or exchange.sent_end or exchange.sent_reset is not None:
             return
         if self.role is Role.CLIENT:
             assert self.target.get is not None, "a tester that answers knows with what"
@@ -241,8 +248,12 @@ class Tester:
                 return
             self._preface_left = self._preface_left[len(part) :]
             octets = octets[len(part) :]
-        if not self.frames_received and not self._received.buffer and octets[:5] == b"HTTP/":
-            self.foreign = f"the other end speaks HTTP/1: {show(octets)}"
+        if not self.frames_received and (self._received.buffer + octets[:5])[:5] == b"HTTP/":
+            self._received.buffer += octets
+            line = bytes(self._received.buffer[:80]).partition(b"\r\n")[0]
+            self.foreign = f"the other end speaks HTTP/1: {show(line)}"
+            status = line[9:12]
+            self.foreign_status = int(status) if status.isdigit() else 0
             return
         for frame in self._received.feed(octets):
             self._note_received(self._with_fields(frame))
@@ -330,6 +341,11 @@ class Tester:
             return stream
         return self._number_of(stream)
 
+    @property
+    def frame_bytes_max(self) -> int:
+        """The SETTINGS_MAX_FRAME_SIZE of whom is tested."""
+        return self.peer_settings.get(MAX_FRAME_SIZE_ID, 16_384)
+
     def value(self, symbol: Symbol) -> bytes:
         """The octets that a symbol stands for."""
         target = self.target
@@ -393,7 +409,8 @@ class Tester:
             if frame.type == DATA and not exchange.sent_end:
                 exchange.content_sent += frame.content()
             exchange.sent_end = exchange.sent_end or frame.ends_stream
-            exchange.sent_reset = exchange.sent_reset or frame.type == RST_STREAM
+            if frame.type == RST_STREAM and exchange.sent_reset is None:
+                exchange.sent_reset = frame.uint32()
 
     def _note_sent_head(self, frame: WireFrame) -> None:
         exchange = self.by_id.get(frame.stream_id)

@@ -74,12 +74,13 @@ def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: st
     if crashed:
         return Observation(None, text=crashed, crashed=crashed)
     if tester.foreign:
-        return Observation(Kind.CLOSED, text=tester.foreign)
+        kind = Kind.ANSWER if tester.foreign_status else Kind.CLOSED
+        return Observation(kind, status=tester.foreign_status, text=tester.foreign)
     if tester.error_goaway is not None:
         code = tester.error_goaway.uint32(4)
         return Observation(Kind.CONNECTION_ERROR, code, text=str(tester.error_goaway))
     reset = exchange.reset_code if exchange is not None else None
-    if tester.has_ended:
+    if tester.has_ended and not (tester.passive.we_went_away and not tester.was_reset):
         if tester.goaways:
             code = tester.goaways[-1].uint32(4)
             return Observation(Kind.CONNECTION_ERROR, code, text=f"{tester.goaways[-1]}, then the end")
