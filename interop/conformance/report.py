@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from http2.frames import PREFACE, SETTINGS
 from interop.conformance.model import Case, Level
 from interop.conformance.run import Result
 from interop.conformance.wire import WireFrame
@@ -37,9 +38,10 @@ def stimulus(result: Result) -> str:
 
 def script_frames(frames: Sequence[WireFrame]) -> list[WireFrame]:
     """Without the handshake at the start, and without acknowledgements."""
-    kept = [frame for frame in frames if not frame.is_ack]
-    settings = [index for index, frame in enumerate(kept[:3]) if frame.type == 4]
-    return kept[settings[-1] + 1 :] if len(settings) == 2 else kept
+    kept = [frame for frame in frames if not frame.is_ack and frame.payload != PREFACE]
+    while kept and kept[0].type == SETTINGS:
+        del kept[0]
+    return kept
 
 
 def summary(results: Sequence[Result], level: Level) -> str:

@@ -57,7 +57,7 @@ from interop.conformance.script import (
     settings_ack,
     window_update,
 )
-from interop.conformance.wire import FrameCutter, WireFrame, show
+from interop.conformance.wire import RAW, FrameCutter, WireFrame, show
 
 DEFAULT_WINDOW = 65_535
 _LIMIT = 1 << 24
@@ -199,6 +199,8 @@ class Tester:
                 lie = WireFrame(True, spec.type, spec.flags, stream_id, payload, spec.reserved, length)
                 self.frames.append(lie)  # what follows it, only the other end can tell
                 continue
+            if isinstance(spec, Raw):
+                self.frames.append(WireFrame(True, RAW, 0, 0, octets, length=len(octets)))
             if self._sent_preface_left:
                 dropped = octets[: self._sent_preface_left]
                 self._sent_preface_left -= len(dropped)

@@ -42,6 +42,9 @@ DEFINED_FLAGS: dict[int, tuple[tuple[int, str], ...]] = {
     PING: ((ACK, "ACK"),),
     CONTINUATION: ((END_HEADERS, "END_HEADERS"),),
 }
+RAW = -1
+"""In place of a type: octets that were sent and are no frame."""
+
 _SHOWN = 24
 
 
@@ -85,6 +88,8 @@ class WireFrame:
 
     def __str__(self) -> str:
         """One line: name, flags, stream, length, and what it says."""
+        if self.type == RAW:
+            return f"octets {show(self.payload)}"
         parts = [self.name, *_flag_names(self.type, self.flags)]
         if self.reserved:
             parts.append("R=1")
