@@ -23,7 +23,7 @@ from grpc_core.wire import Decompress, MessageError, too_large
 
 _ZLIB: Final = 15  # the window of 32 KiB, in zlib's format
 _GZIP: Final = 31  # the same, with gzip's header and check (RFC 1952)
-
+_PIECE_BYTES_MIN: Final = 16_384
 
 _ZSTD_WINDOW_BYTES_MAX: Final = 2**23  # RFC 9659: what a decoder has to provide for, and an encoder must not exceed
 
@@ -45,6 +45,25 @@ class Coding(NamedTuple):
     decompress: Decompress
 
 
+def _inflated(inflater: Any, compressed: bytes, bytes_max: int) -> bytes:
+    """What a zlib object makes of the octets, piece by piece: asked for all at once it would hold twice the limit.
+
+    Each piece costs a copy of the octets that are left, so there are few of them. Raises too_large, and zlib.error.
+    """
+    piece_bytes = max(bytes_max // 8, _PIECE_BYTES_MIN)
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        piece = inflater.decompress(compressed, min(piece_bytes, bytes_max + 1 - size))
+        pieces.append(piece)
+        size += len(piece)
+        if size > bytes_max:
+            raise too_large(size, bytes_max)
+        compressed = inflater.unconsumed_tail
+        if not compressed and len(piece) < piece_bytes:
+            return piece if len(pieces) == 1 else b"".join(pieces)
+
+
 def _coding(name: bytes, window_bits: int) -> Coding:
     def compress(message: bytes) -> bytes:
         return zlib.compress(message, wbits=window_bits)
@@ -52,11 +71,9 @@ def _coding(name: bytes, window_bits: int) -> Coding:
     def decompress(compressed: bytes, bytes_max: int) -> bytes:
         inflater = zlib.decompressobj(window_bits)
         try:
-            message = inflater.decompress(compressed, bytes_max + 1 if bytes_max >= 0 else 0)
+            message = inflater.decompress(compressed) if bytes_max < 0 else _inflated(inflater, compressed, bytes_max)
         except zlib.error as error:
             raise MessageError(StatusCode.INTERNAL, f"a {name.decode()} message cannot be decompressed: {error}")
-        if 0 <= bytes_max < len(message):
-            raise too_large(len(message), bytes_max)
         if not inflater.eof or inflater.unused_data:
             raise MessageError(StatusCode.INTERNAL, f"a {name.decode()} message is cut short or has octets behind it")
         return message

@@ -265,7 +265,7 @@ def test_host_stands_for_authority() -> None:
     run(main())
 
 
-@pytest.mark.wire("W025")
+@pytest.mark.wire("W020", "W024")
 def test_the_deadline_of_the_head_reaches_the_handler() -> None:
     async def main() -> None:
         async with serving({"Tells": tells}) as (_, port), await Raw.connect(port) as raw:
