@@ -86,11 +86,10 @@ def _describe_listening(local: Address, listening: socket.socket, number: int) -
     return SocketInfo(number, local) if listening.fileno() >= 0 else None
 
 
-def describe_connection(protocol: ServerProtocol | ClientProtocol, number: int) -> SocketInfo | None:
-    """A connection, as it is now; None before it is one."""
+def describe_connection(protocol: ServerProtocol | ClientProtocol, number: int) -> SocketInfo:
+    """A connection, as it is now. It is registered when its transport is there."""
     transport = protocol.transport
-    if transport is None:
-        return None
+    assert transport is not None
     connection, counts = protocol.connection, protocol.session.counts
     upkeep, goaway = protocol.upkeep, protocol.goaway
     return SocketInfo(

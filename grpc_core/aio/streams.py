@@ -367,12 +367,10 @@ class ServerStream(Generic[Request, Response]):
         is lost. Raises UsageError for a method with one request, which the handler was given.
         """
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout(timeout):
                 message = await self.context.read()
         except TimeoutError:
-            if limit.expired():
-                raise StreamTimeoutError(f"no message within {timeout} s")
-            raise
+            raise StreamTimeoutError(f"no message within {timeout} s")
         except asyncio.InvalidStateError:
             raise EndOfStream("the call is over: nothing can be received any more")
         if message is EOF:

@@ -355,6 +355,18 @@ def test_a_response_that_cannot_be_read_ends_the_call() -> None:
     run(main)
 
 
+def test_a_message_over_the_limit_ends_the_call() -> None:
+    async def main(clock: VirtualClock) -> None:
+        limit = (("grpc.max_send_message_length", 10),)
+        async with in_memory(routed(echo), channel_options=limit) as channel, channel.stream(BIDI) as stream:
+            await stream.send(bytes(10))
+            with pytest.raises(grpc.EndOfStream, match=r"RESOURCE_EXHAUSTED: .*larger than max.*nothing can be sent"):
+                await stream.send(bytes(11))
+            assert await stream.code() is StatusCode.RESOURCE_EXHAUSTED
+
+    run(main)
+
+
 def test_a_stream_that_cannot_start_says_why() -> None:
     async def main(clock: VirtualClock) -> None:
         network = Network()

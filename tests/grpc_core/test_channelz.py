@@ -18,7 +18,17 @@ from grpc_core import aio, channelz, stub
 from grpc_core.channelz import ChannelzServicer, add_channelz, channel_message, socket_message
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.descriptions import message_class
-from grpc_core.introspection import Address, CallCounts, ChannelInfo, Kind, Registry, SocketInfo, TlsInfo, TraceInfo
+from grpc_core.introspection import (
+    Address,
+    CallCounts,
+    ChannelInfo,
+    Kind,
+    Registry,
+    SocketInfo,
+    SubchannelInfo,
+    TlsInfo,
+    TraceInfo,
+)
 from grpc_core.status import StatusCode
 from grpc_core.testing import in_memory
 from tests.grpc_core.support import method, run, service
@@ -345,6 +355,11 @@ def test_a_socket_with_everything() -> None:
     assert message.data.peer_max_concurrent_streams == 100
     other = socket_message(SocketInfo(1, Address(host="a name", port=1)))
     assert other.local.other_address.name == "a name:1"
+
+
+def test_sockets_that_are_gone_are_left_out() -> None:
+    info = SubchannelInfo(1, "t", ChannelConnectivity.IDLE, CallCounts(), TRACE, (98, 99))
+    assert not channel_message(info, Registry()).socket_ref
 
 
 @pytest.mark.parametrize("state", ChannelConnectivity)

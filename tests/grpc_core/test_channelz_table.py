@@ -11,12 +11,23 @@ from pathlib import Path
 import pytest
 
 from grpc_core import aio
-from grpc_core.channelz import add_channelz
-from grpc_core.channelz_table import _clean, _table, report
+from grpc_core.channelz import ChannelzServicer, add_channelz, socket_message
+from grpc_core.channelz_table import _address, _clean, _table, report
+from grpc_core.connectivity import ChannelConnectivity
+from grpc_core.introspection import Address, CallCounts, ChannelInfo, Kind, Registry, SocketInfo, TraceInfo
+from grpc_core.testing import in_memory
 from tests.grpc_core.support import PATIENCE_S, method, run, service
 from tests.support.modules import grpcio
 
 ROOT = Path(__file__).parents[2]
+
+
+class Thing:
+    """Something to register."""
+
+
+def a_channel(thing: Thing, number: int) -> ChannelInfo:
+    return ChannelInfo(number, "far.away:443", ChannelConnectivity.IDLE, CallCounts(), TraceInfo(1.0, 0, ()), ())
 
 
 def test_channels_servers_and_connections_in_tables() -> None:
@@ -58,6 +69,39 @@ def test_a_server_of_grpcio_tells_as_well() -> None:
         assert re.search(rf"^connections\n(.*\n)*  \d+ +server \d+ +127\.0\.0\.1:{port} ", text, re.M)
 
     asyncio.run(main())
+
+
+def test_more_than_a_page_is_asked_for_page_by_page() -> None:
+    registry, things = Registry(), [Thing() for _ in range(250)]
+    for thing in things:
+        registry.add(Kind.CHANNEL, thing, a_channel)
+
+    async def main() -> None:
+        server = aio.server()
+        add_channelz(server, ChannelzServicer(registry))
+        async with in_memory(server) as channel:
+            lines = await report(channel)
+        assert len([line for line in lines if " far.away:443 " in line]) == 250
+        assert lines[-4:] == ["no servers", "", "no connections", ""]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (Address("10.0.0.1", 80), "10.0.0.1:80"),
+        (Address("::1", 80), "[::1]:80"),
+        (Address(path="/tmp/s"), "unix:/tmp/s"),
+        (Address("a name", 80), "a name:80"),
+    ],
+)
+def test_addresses_of_every_kind(address: Address, text: str) -> None:
+    assert _address(socket_message(SocketInfo(1, address)).local) == text
+
+
+def test_an_address_that_is_not_told() -> None:
+    assert _address(socket_message(SocketInfo(1, Address(path="x"))).remote) == "-"
 
 
 def test_where_there_is_nothing_that_is_said_and_text_is_made_fit_for_a_terminal() -> None:

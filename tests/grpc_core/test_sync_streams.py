@@ -315,6 +315,15 @@ def test_a_response_that_cannot_be_read_ends_the_call() -> None:
         assert stream.code() is StatusCode.INTERNAL
 
 
+def test_a_message_over_the_limit_ends_the_call() -> None:
+    limit = (("grpc.max_send_message_length", 10),)
+    with in_memory_sync(routed(echo), channel_options=limit) as channel, channel.stream(BIDI) as stream:
+        stream.send(bytes(11))
+        with pytest.raises(grpc.RpcError, match="larger than max"):
+            stream.recv(timeout=PATIENCE_S)
+        assert stream.code() is StatusCode.RESOURCE_EXHAUSTED
+
+
 def test_a_stream_that_cannot_start_says_why() -> None:
     network = Network()
     network.is_down = True
@@ -403,6 +412,23 @@ def test_a_stream_goes_through_interceptors_that_wrap_the_iterators() -> None:
             with pytest.raises(grpc.RpcError, match="CANCELLED"):
                 stream.recv(timeout=PATIENCE_S)
         assert shouting.call_unary("/t.T/Bidi", b"x", timeout=PATIENCE_S) == b"x", "its own kind is left alone"
+
+
+class Raising(grpc.StreamStreamClientInterceptor):
+    """Makes no call at all."""
+
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        raise ValueError("not today")
+
+
+def test_an_interceptor_that_raises_ends_the_stream() -> None:
+    with in_memory_sync(routed(echo)) as channel:
+        failing: Any = grpc.intercept_channel(channel, Raising())
+        stream = failing.stream(BIDI).start()
+        with pytest.raises(ValueError, match="not today"):
+            stream.recv(timeout=PATIENCE_S)
+        with pytest.raises(grpc.EndOfStream, match="the call is over"):
+            stream.send(b"")
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------

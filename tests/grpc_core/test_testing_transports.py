@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from grpc_core.testing import MemoryTransport, Network, join
+from grpc_core.testing import MemoryTransport, Network, VirtualClock, join
 from tests.grpc_core.support import PATIENCE_S, run
 
 
@@ -277,5 +277,38 @@ def test_the_protocol_can_be_changed_and_is_what_is_told() -> None:
         await asyncio.gather(first.lost, other.lost)
         assert (second.received, other.received) == (b"", b"x")
         assert isinstance(transport, MemoryTransport)
+
+    run(main())
+
+
+def test_what_is_written_later_arrives_later() -> None:
+    clock = VirtualClock()
+
+    async def main() -> None:
+        first, second = await in_memory_pair(Network(delay_s=10))
+        first.transport.write(b"a")
+        await clock.advance(5)
+        first.transport.write(b"b")
+        await clock.advance(5)
+        assert second.received == b"a"
+        await clock.advance(5)
+        assert second.received == b"ab"
+        first.transport.close()
+        await asyncio.gather(first.lost, second.lost)
+
+    clock.run(main())
+
+
+@both
+def test_calls_that_change_nothing(pair: Pair) -> None:
+    async def main() -> None:
+        first, second = await pair(Network())
+        first.transport.resume_reading()
+        assert first.transport.is_reading()
+        first.transport.close()
+        first.transport.close()
+        first.transport.write_eof()
+        await asyncio.gather(first.lost, second.lost)
+        assert (first.log, second.log) == (["made", "lost"], ["made", "eof", "lost"])
 
     run(main())
