@@ -38,6 +38,8 @@ from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
 
 Activity = Callable[[], tuple[int, bool]]
+CLOSE_TIMEOUT_S = 1.0
+"""So long a channel that is closed waits for what it says last to leave, and for the server to close too."""
 
 
 class ConnectFailed(Exception):
@@ -157,10 +159,12 @@ class Link:
                 future.set_exception(ConnectFailed("Channel closed!"))
         self._waiting.clear()
         protocols = self._dialer.shut_down()
-        if protocols:
-            await asyncio.wait([protocol.closed for protocol in protocols], timeout=1.0)
+        if unsaid := [protocol.closed for protocol in protocols if not protocol.has_said_all]:
+            await asyncio.wait(unsaid, timeout=CLOSE_TIMEOUT_S)
         for protocol in protocols:
             protocol.kill()
+        if protocols:
+            await asyncio.wait([protocol.closed for protocol in protocols], timeout=CLOSE_TIMEOUT_S)
 
     # -- resolving -----------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,18 @@ class ConnectionProtocol(asyncio.Protocol):
             self.transport.abort()
 
     @property
+    def has_said_all(self) -> bool:
+        """Whether TLS is closed from our side and everything before that is written.
+
+        Then only the peer's close_notify is out, which nobody has to wait for (RFC 8446 §6.1: "Both parties need not
+        wait to receive a close_notify alert before closing their read side"), and which C-core never sends.
+        """
+        transport = self.transport
+        if transport is None or not transport.is_closing() or transport.get_extra_info("ssl_object") is None:
+            return False
+        return transport.get_write_buffer_size() == 0
+
+    @property
     def peername(self) -> Any:
         """The peer's address as the socket gives it."""
         return self.transport.get_extra_info("peername") if self.transport is not None else None

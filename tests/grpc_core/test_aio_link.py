@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+import grpc_core
 from grpc_core import aio
+from grpc_core.aio import link
 from grpc_core.aio.dialing import describe
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
@@ -36,6 +38,7 @@ from tests.grpc_core.support import (
     serving,
     status_of,
 )
+from tests.support.modules import MODULES
 from tests.support.tls import TlsFiles, make_certificate
 
 REFUSED = (
@@ -651,5 +654,34 @@ def test_tls_that_fails_says_why(tls_files: TlsFiles, alpn: str, authority: str,
             assert code is StatusCode.UNAVAILABLE
             assert details is not None
             assert text in details
+
+    run(main())
+
+
+# -- closing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_channel_over_tls_closes_without_waiting_for_the_server_to_close(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-core sends no close_notify: to wait for it is to wait for a timeout, which here never comes."""
+    monkeypatch.setattr(link, "CLOSE_TIMEOUT_S", 3600.0)
+    module, files = MODULES[name](), make_certificate(tmp_path)
+
+    async def echo(request: bytes, context: Any) -> bytes:
+        return request
+
+    async def main() -> None:
+        server = module.aio.server()
+        handler = module.unary_unary_rpc_method_handler(echo)
+        server.add_generic_rpc_handlers((module.method_handlers_generic_handler("s", {"Echo": handler}),))
+        credentials = module.ssl_server_credentials([(files.key.read_bytes(), files.cert.read_bytes())])
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+        await server.start()
+        channel = aio.secure_channel(f"127.0.0.1:{port}", grpc_core.ssl_channel_credentials(files.cert.read_bytes()))
+        assert await channel.unary_unary("/s/Echo")(b"hello") == b"hello"
+        await channel.close()
+        await server.stop(None)
 
     run(main())
