@@ -167,6 +167,11 @@ class InterceptedCall(interfaces.Call):
             return await getattr(call, name)()
         return if_cancelled if self._error is None else getattr(self._error, name)()
 
+    def response_was_compressed(self) -> bool:
+        """Whether the response that was read last had come compressed. False where no call of ours is behind this."""
+        asked = getattr(self._returned(), "response_was_compressed", None)
+        return asked is not None and bool(asked())
+
     async def wait_for_connection(self) -> None:
         """Return when the call is on a connection; raise AioRpcError when it failed before."""
         call = await self._made()

@@ -59,6 +59,32 @@ def test_the_time_that_remains_is_the_callers_until_the_call_is_made() -> None:
     run(main())
 
 
+def test_who_asks_whether_the_response_came_compressed_asks_the_call_behind() -> None:
+    text = b"compressible " * 1_000
+
+    async def compress(request: bytes, context: aio.ServicerContext) -> bytes:
+        if request == text:
+            context.set_compression(grpc_core.Compression.Gzip)
+        return text
+
+    async def answer(continuation: Any, details: Any, request: Any) -> Any:
+        return text
+
+    async def main() -> None:
+        async with joined({"Compress": compress}, channel_interceptors=through(passes)) as (_, channel):
+            for request in (text, b"plain"):
+                call = method(channel, "Compress")(request)
+                assert not call.response_was_compressed(), "there is none yet"
+                assert await call == text
+                assert call.response_was_compressed() is (request == text)
+        async with joined(channel_interceptors=through(answer)) as (_, channel):
+            call = method(channel)(b"")
+            assert await call == text
+            assert not call.response_was_compressed(), "the response never was on the wire"
+
+    run(main())
+
+
 def test_who_waits_for_the_status_and_gives_up_cancels_nothing() -> None:
     async def main() -> None:
         entered, release = Events(), asyncio.Event()
