@@ -24,10 +24,10 @@ soak: $(VENV)/.test
 	$(BIN)/python -m benchmarks.soak
 
 interop: $(VENV)/.test
-	$(BIN)/python -m interop matrix --case all
+	$(BIN)/python -m interop matrix --case all --json matrix.json
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info interop/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info interop/.build matrix.json .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps say how much is installed: `demo` needs the package alone, `test` its test extra, `dev` the tools too.
 $(VENV)/.python:

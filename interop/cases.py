@@ -219,7 +219,7 @@ async def outcome_of(grpc: Any, name: str, check: Awaitable[str]) -> Outcome:
         return Outcome(name, True, await check)
     except CheckFailed as failure:
         return Outcome(name, False, str(failure))
-    except grpc.aio.AioRpcError as error:
+    except grpc.RpcError as error:
         return Outcome(name, False, f"status {error.code().name}, {error.details()!r}")
     except Exception as error:
         # A fault in the library under test is that check's result, not the end of the run.

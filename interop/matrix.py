@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from interop.cases import CHECKS, Outcome
-from interop.official_cases import NEGATIVE, NOT_IN_PLAIT, OFFICIAL
+from interop.official_cases import NEGATIVE, OFFICIAL
 from interop.peers import certificate, grpc_go, grpcio, plait
 from interop.peers.certificate import Certificate
 from interop.peers.http_tools import HTTP_TOOLS, TRANSFER_TIMEOUT_S, HttpTool
@@ -43,14 +43,15 @@ from interop.peers.process import Finished, Server, StartFailed, last_lines, run
 
 HELLOWORLD: Final = "helloworld"
 ALL: Final = "all"
-CASES: Final = (HELLOWORLD, *OFFICIAL, *NOT_IN_PLAIT, *NEGATIVE, ALL)
+CASES: Final = (HELLOWORLD, *OFFICIAL, *NEGATIVE, ALL)
 PLAIT: Final = "plait"
 GRPC_PEERS: Final[dict[str, Callable[[], Commands]]] = {"grpc_go": grpc_go.commands, "grpcio": grpcio.commands}
-OFFICIAL_ONLY: Final = ("grpc_java",)
+OFFICIAL_ONLY: Final = ("grpc_java", "grpc_js")
 """Peers that come with the official cases alone."""
 PEERS: Final = (*GRPC_PEERS, *OFFICIAL_ONLY, *HTTP_TOOLS)
 PLAINTEXT: Final = "plaintext"
 TLS: Final = "TLS"
+OVER: Final = (PLAINTEXT, TLS)
 PAYLOAD_BYTES: Final = 10 * 2**20
 
 _CLIENT_TIMEOUT_S = 90.0
@@ -103,7 +104,7 @@ def _scenarios() -> Iterator[Scenario]:
             for client in (peer, PLAIT):
                 yield Scenario(peer, server, client)
     for tool in HTTP_TOOLS:
-        for over in (PLAINTEXT, TLS):
+        for over in OVER:
             yield Scenario(tool, PLAIT, tool, over)
 
 
@@ -226,9 +227,16 @@ def report_on(scenario: Scenario, checks: Callable[[], list[Outcome]]) -> Report
 
 
 def outcomes_of(server_command: Sequence[str], client_command: Sequence[str], names: Sequence[str]) -> list[Outcome]:
-    """The named checks, as the client reports them. Raises StartFailed, and ScenarioFailed with those that it made."""
+    """The named checks with a server of their own. Raises StartFailed, and ScenarioFailed with those that were made."""
     with serving([*server_command, "--port", "0"]) as server:
         client = run([*client_command, "--addr", server.address], timeout_s=_CLIENT_TIMEOUT_S)
+    outcomes = outcomes_told_by(client, names)
+    _expect_clean_end(server, outcomes)
+    return outcomes
+
+
+def outcomes_told_by(client: Finished, names: Sequence[str]) -> list[Outcome]:
+    """The named checks, as a client has reported them. Raises ScenarioFailed, with those that it made."""
     outcomes = _outcomes(client)
     reported = [outcome.check for outcome in outcomes]
     if client.problem is not None:
@@ -237,7 +245,6 @@ def outcomes_of(server_command: Sequence[str], client_command: Sequence[str], na
         raise ScenarioFailed(f"the client reports {reported}, not {list(names)}", client.stderr, outcomes)
     if client.exit_status != (0 if all(outcome.ok for outcome in outcomes) else 1):
         raise ScenarioFailed(f"the client ended with exit status {client.exit_status}", client.stderr, outcomes)
-    _expect_clean_end(server, outcomes)
     return outcomes
 
 
@@ -267,7 +274,7 @@ def _transfer(tool: HttpTool, over: str, place: Workplace) -> list[Outcome]:
     if over == TLS:
         files = place.certificate()
         serve += ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
-        trusted = files.certificate
+        trusted = files.authority
     payload = root / _PAYLOAD_NAME
     with serving(serve) as server:
         origin = f"{'http' if trusted is None else 'https'}://{server.address}"
@@ -364,6 +371,15 @@ def as_json(reports: Iterable[Report]) -> list[dict[str, Any]]:
     ]
 
 
+def _over(text: str) -> tuple[str, ...]:
+    known = {name.lower(): name for name in OVER}
+    names = text.lower().split(",")
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} is nothing to speak over; there are {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
 def _peer_names(text: str) -> tuple[str, ...]:
     names = text.split(",")
     for name in names:
@@ -384,6 +400,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peers", type=_peer_names, default=PEERS, metavar="NAME,...", help=f"of {', '.join(PEERS)} (default: all)"
     )
+    parser.add_argument(
+        "--over", type=_over, default=OVER, metavar="NAME,...", help="of plaintext, tls (default: both)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the results to this file too, as JSON")
 
 
@@ -395,10 +414,10 @@ def run_matrix(options: argparse.Namespace) -> int:
     at_fault = False
     with _ends_on_sigterm():
         if options.case in (HELLOWORLD, ALL):
-            at_fault = _run_helloworld(options.peers, results)
+            at_fault = _run_helloworld(options.peers, options.over, results)
         if options.case != HELLOWORLD:
             cases = official_matrix.ALL_CASES if options.case == ALL else (options.case,)
-            at_fault = official_matrix.run_cases(cases, options.peers, results) or at_fault
+            at_fault = official_matrix.run_cases(cases, options.peers, options.over, results) or at_fault
     if options.json is not None:
         try:
             Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
@@ -421,7 +440,7 @@ def print_versions(peers: Iterable[str], place: Workplace) -> dict[str, str]:
     return versions
 
 
-def _run_helloworld(peers: Sequence[str], results: dict[str, Any]) -> bool:
+def _run_helloworld(peers: Sequence[str], over: Sequence[str], results: dict[str, Any]) -> bool:
     """Runs the scenarios of the peers and prints their table. Whether one of them is at fault."""
     must_be_there = required()
     reports: list[Report] = []
@@ -431,7 +450,7 @@ def _run_helloworld(peers: Sequence[str], results: dict[str, Any]) -> bool:
 
         def run_each() -> Iterator[Report]:
             for scenario in SCENARIOS:
-                if scenario.peer in peers:
+                if scenario.peer in peers and scenario.over in over:
                     reports.append(run_scenario(scenario, place))
                     yield reports[-1]
 

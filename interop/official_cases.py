@@ -19,6 +19,14 @@
 | `rpc_soak`                    | large_unary again and again                      | all succeed, each within 1 s   |
 | `channel_soak`                | the same, each on a new channel                  | the same                       |
 | `concurrent_large_unary`      | large_unary many times at once                   | all succeed                    |
+| `client_compressed_unary`     | UnaryCall, request uncompressed and compressed   | success where that is as told  |
+| `client_compressed_streaming` | StreamingInputCall, one compressed, one not      | their sum, 73,086; else an end |
+| `server_compressed_unary`     | UnaryCall that asks for compression, and not     | a response of that kind        |
+| `server_compressed_streaming` | StreamingOutputCall that asks for each           | responses of those kinds       |
+
+A client has told the server whether a request will come compressed, and the server must notice when it does not: in the
+"probe" it says so of one that is not, which must fail with INVALID_ARGUMENT. The two cases of the server rest on the
+client's noticing.
 
 `NEGATIVE` are the cases of negative-http2-interop-test-descriptions.md, which a server that breaks its connections on
 purpose (`negative_server`) makes interesting.
@@ -32,12 +40,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from interop.cases import CheckFailed, Outcome, outcome_of
+from interop.faces import Face, Trust
 from interop.official_service import (
     ECHO_INITIAL,
     ECHO_TRAILING,
     METHODS,
     SERVICE,
     UNIMPLEMENTED_SERVICE,
+    BoolValue,
     EchoStatus,
     Empty,
     ResponseParameters,
@@ -51,6 +61,8 @@ REQUEST_OCTETS: Final = (27182, 8, 1828, 45904)
 RESPONSE_OCTETS: Final = (31415, 9, 2653, 58979)
 LARGE_REQUEST_OCTETS: Final = 271_828
 LARGE_RESPONSE_OCTETS: Final = 314_159
+COMPRESSED_REQUEST_OCTETS: Final = (27182, 45904)
+COMPRESSED_RESPONSE_OCTETS: Final = (31415, 92653)
 SPECIAL_MESSAGE: Final = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
 SOAK_ITERATIONS: Final = 20
 SOAK_LATENCY_MAX_S: Final = 1.0
@@ -61,37 +73,56 @@ GOAWAY_TIMEOUT_S: Final = 1.0
 
 
 class TestClient:
-    """A channel of the given module to a test server, and the calls on it. To be used in an `async with`."""
+    """A channel to a test server, and the calls on it; in plaintext without `trust`. To be used in an `async with`."""
 
     __test__ = False
 
-    def __init__(self, grpc: Any, address: str) -> None:
-        self.grpc = grpc
+    def __init__(self, face: Face, address: str, trust: Trust | None = None) -> None:
+        self.face = face
+        self.grpc = face.grpc
         self.address = address
-        self.channel = grpc.aio.insecure_channel(address)
+        self.trust = trust
+        self.channel = face.channel(address, trust)
 
     async def __aenter__(self) -> TestClient:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        await self.channel.close()
+        await self.face.close(self.channel)
 
     def begin(self, name: str, *arguments: Any, **options: Any) -> Any:
         """A call that has begun, of a method of TestService."""
         kind, request, response = METHODS[name]
-        multicallable = getattr(self.channel, kind)(
-            f"/{SERVICE}/{name}",
-            request_serializer=request.SerializeToString,
-            response_deserializer=response.FromString,
-        )
-        return multicallable(*arguments, **{"timeout": CALL_TIMEOUT_S, **options})
+        codecs = request.SerializeToString, response.FromString
+        options = {"timeout": CALL_TIMEOUT_S, **options}
+        return self.face.begin(self.channel, kind, f"/{SERVICE}/{name}", codecs, *arguments, **options)
 
-    async def large_unary(self) -> None:
-        """One UnaryCall with large payloads both ways."""
-        request = SimpleRequest(response_size=LARGE_RESPONSE_OCTETS, payload=payload(LARGE_REQUEST_OCTETS))
-        reply = await self.begin("UnaryCall", request)
+    async def large_unary(self, *, compression: Any = None, **fields: Any) -> Any:
+        """One UnaryCall with large payloads both ways, and more fields in its request: the call, which is over."""
+        request = SimpleRequest(response_size=LARGE_RESPONSE_OCTETS, payload=payload(LARGE_REQUEST_OCTETS), **fields)
+        call = self.begin("UnaryCall", request, compression=compression)
+        reply = await call
         if reply.payload != payload(LARGE_RESPONSE_OCTETS):
             raise CheckFailed(f"a payload of {len(reply.payload.body)} octets; {LARGE_RESPONSE_OCTETS} zeros were due")
+        return call
+
+    async def many_large_unary(self, calls: int) -> None:
+        """So many at once."""
+
+        async def one() -> None:
+            await self.large_unary()
+
+        await self.face.together([one() for _ in range(calls)])
+
+    @property
+    def gzip(self) -> Any:
+        """The compression that the cases use."""
+        return self.grpc.Compression.Gzip
+
+    def expect_compression(self, call: Any, is_due: bool) -> None:
+        """The last response of the call must have come compressed, or not."""
+        if call.response_was_compressed() is not is_due:
+            raise CheckFailed(f"a response came {'un' if is_due else ''}compressed; the other was asked for")
 
     async def expect_status(self, call: Any, name: str, message: str | None = None) -> str:
         """The call must end with the status code of that name, and with the message if one is given."""
@@ -105,14 +136,14 @@ class TestClient:
     async def expect_payload(self, call: Any, octets: int) -> None:
         """The next response of the call must be a payload of so many zeros."""
         response = await call.read()
-        if response is self.grpc.aio.EOF:
+        if response is self.face.end_of_stream:
             raise CheckFailed(f"the responses ended; {octets} octets were due")
         if response.payload != payload(octets):
             raise CheckFailed(f"a payload of {len(response.payload.body)} octets; {octets} zeros were due")
 
     async def expect_end(self, call: Any) -> None:
         """There must be no further response, and the status OK."""
-        if await call.read() is not self.grpc.aio.EOF:
+        if await call.read() is not self.face.end_of_stream:
             raise CheckFailed("a response; the end of the stream was due")
         await self.expect_status(call, "OK")
 
@@ -232,11 +263,8 @@ async def _special_status_message(client: TestClient) -> str:
 
 
 async def _unimplemented(client: TestClient, service: str) -> str:
-    call = client.channel.unary_unary(
-        f"/{service}/UnimplementedCall",
-        request_serializer=Empty.SerializeToString,
-        response_deserializer=Empty.FromString,
-    )(Empty(), timeout=CALL_TIMEOUT_S)
+    codecs, path = (Empty.SerializeToString, Empty.FromString), f"/{service}/UnimplementedCall"
+    call = client.face.begin(client.channel, "unary_unary", path, codecs, Empty(), timeout=CALL_TIMEOUT_S)
     return await client.expect_status(call, "UNIMPLEMENTED")
 
 
@@ -268,14 +296,65 @@ async def _rpc_soak(client: TestClient) -> str:
 async def _channel_soak(client: TestClient) -> str:
     latencies_s = []
     for _ in range(SOAK_ITERATIONS):
-        async with TestClient(client.grpc, client.address) as other:
+        async with TestClient(client.face, client.address, client.trust) as other:
             latencies_s.append(await _timed(other))
     return _soaked(latencies_s)
 
 
 async def _concurrent_large_unary(client: TestClient) -> str:
-    await asyncio.gather(*(client.large_unary() for _ in range(CONCURRENT_CALLS)))
+    await client.many_large_unary(CONCURRENT_CALLS)
     return f"{CONCURRENT_CALLS} calls at once"
+
+
+# Compression.
+
+
+async def _client_compressed_unary(client: TestClient) -> str:
+    probe = SimpleRequest(expect_compressed=BoolValue(value=True), payload=payload(LARGE_REQUEST_OCTETS))
+    await client.expect_status(client.begin("UnaryCall", probe), "INVALID_ARGUMENT")
+    await client.large_unary(expect_compressed=BoolValue(value=True), compression=client.gzip)
+    await client.large_unary(expect_compressed=BoolValue(value=False))
+    return "a wrong announcement fails, a compressed and an uncompressed request do not"
+
+
+async def _client_compressed_streaming(client: TestClient) -> str:
+    compressed, plain = (
+        StreamingInputCallRequest(payload=payload(octets), expect_compressed=BoolValue(value=is_compressed))
+        for octets, is_compressed in zip(COMPRESSED_REQUEST_OCTETS, (True, False), strict=True)
+    )
+    probe = client.begin("StreamingInputCall")
+    await probe.write(compressed)
+    await probe.done_writing()
+    await client.expect_status(probe, "INVALID_ARGUMENT")
+    call = client.begin("StreamingInputCall", compression=client.gzip)
+    await call.write(compressed)
+    call.disable_next_message_compression()
+    await call.write(plain)
+    await call.done_writing()
+    total = (await call).aggregated_payload_size
+    if total != sum(COMPRESSED_REQUEST_OCTETS):
+        raise CheckFailed(f"a sum of {total}; {sum(COMPRESSED_REQUEST_OCTETS)} was due")
+    return f"a wrong announcement fails; a sum of {total}"
+
+
+async def _server_compressed_unary(client: TestClient) -> str:
+    for is_due in (True, False):
+        call = await client.large_unary(response_compressed=BoolValue(value=is_due))
+        client.expect_compression(call, is_due)
+    return "a compressed and an uncompressed response"
+
+
+async def _server_compressed_streaming(client: TestClient) -> str:
+    parameters = [
+        ResponseParameters(size=octets, compressed=BoolValue(value=is_due))
+        for octets, is_due in zip(COMPRESSED_RESPONSE_OCTETS, (True, False), strict=True)
+    ]
+    call = client.begin("StreamingOutputCall", StreamingOutputCallRequest(response_parameters=parameters))
+    for asked in parameters:
+        await client.expect_payload(call, asked.size)
+        client.expect_compression(call, asked.compressed.value)
+    await client.expect_end(call)
+    return "a compressed and an uncompressed response"
 
 
 # The negative cases. What the server must see, the server tells; here is what the client must.
@@ -283,10 +362,7 @@ async def _concurrent_large_unary(client: TestClient) -> str:
 
 async def _goaway(client: TestClient) -> str:
     await client.large_unary()
-    ready = client.grpc.ChannelConnectivity.READY
-    async with asyncio.timeout(GOAWAY_TIMEOUT_S):
-        while (state := client.channel.get_state()) is ready:
-            await client.channel.wait_for_state_change(state)
+    await client.face.no_longer_ready(client.channel, GOAWAY_TIMEOUT_S)
     await client.large_unary()
     return "two calls, a GOAWAY between them"
 
@@ -303,7 +379,7 @@ async def _reset(client: TestClient) -> str:
 
 async def _max_streams(client: TestClient) -> str:
     await client.large_unary()
-    await asyncio.gather(*(client.large_unary() for _ in range(MAX_STREAMS_CALLS)))
+    await client.many_large_unary(MAX_STREAMS_CALLS)
     return f"{MAX_STREAMS_CALLS} calls, one stream at a time"
 
 
@@ -327,6 +403,10 @@ OFFICIAL: Final[dict[str, Case]] = {
     "rpc_soak": _rpc_soak,
     "channel_soak": _channel_soak,
     "concurrent_large_unary": _concurrent_large_unary,
+    "client_compressed_unary": _client_compressed_unary,
+    "client_compressed_streaming": _client_compressed_streaming,
+    "server_compressed_unary": _server_compressed_unary,
+    "server_compressed_streaming": _server_compressed_streaming,
 }
 """The cases against a good server, in the order in which every client runs them."""
 
@@ -342,27 +422,21 @@ NEGATIVE: Final[dict[str, Case]] = {
 }
 """The cases against the server of the same name in `negative_server`."""
 
-NOT_IN_PLAIT: Final = dict.fromkeys(
-    (
-        "client_compressed_unary",
-        "client_compressed_streaming",
-        "server_compressed_unary",
-        "server_compressed_streaming",
-    ),
-    "Plait does not tell yet whether a received message was compressed",
-)
-"""Official cases that need what Plait does not have: case -> what that is."""
+COMPRESSION: Final = tuple(name for name in OFFICIAL if "_compressed_" in name)
+"""The cases in which somebody must notice whether a message came compressed."""
 
 
-async def run_cases(grpc: Any, address: str, names: Iterable[str]) -> AsyncIterator[Outcome]:
+async def run_cases(face: Face, address: str, trust: Trust | None, names: Iterable[str]) -> AsyncIterator[Outcome]:
     """Runs the named cases on one channel, one after the other; yields what became of each, as it is known."""
-    async with TestClient(grpc, address) as client:
+    async with TestClient(face, address, trust) as client:
         for name in names:
-            yield await outcome_of(grpc, name, OFFICIAL[name](client))
+            yield await outcome_of(face.grpc, name, OFFICIAL[name](client))
 
 
-async def run_negative_cases(grpc: Any, addresses: str, names: Iterable[str]) -> AsyncIterator[Outcome]:
+async def run_negative_cases(
+    face: Face, addresses: str, trust: Trust | None, names: Iterable[str]
+) -> AsyncIterator[Outcome]:
     """Runs the named cases, each on a channel of its own. `addresses`, with commas, are the servers of the cases."""
     for name, address in zip(names, addresses.split(","), strict=True):
-        async with TestClient(grpc, address) as client:
-            yield await outcome_of(grpc, name, NEGATIVE[name](client))
+        async with TestClient(face, address, trust) as client:
+            yield await outcome_of(face.grpc, name, NEGATIVE[name](client))

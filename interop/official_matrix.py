@@ -1,90 +1,173 @@
-"""The official interop cases as a table: a row for each case, a column for each pairing of a server and a client.
+"""The official interop cases as tables: for each server a row for each case and a column for each client.
 
-`official` pairs Plait with every peer, and every peer with itself: this shows that the cases are right, for no code of
-ours takes part in what the two exchange. `negative` holds each client against our servers that go wrong on purpose.
+`official` holds every client against both faces of Plait, and both faces against every server, in plaintext and over
+TLS; every other program meets itself too: this shows that the cases are right, for no code of ours takes part in what
+the two exchange. `negative` holds each client against our servers that go wrong on purpose.
 
-A cell is PASS, FAIL, MISSING as in `matrix`, or `-` for a case that the client, or Plait, does not have. Below the
-table stands why.
+A server is started once and serves one client after the other. A cell is PASS, FAIL, MISSING as in `matrix`, or `-` for
+a case that the client, or the server, does not have. Below the tables stands why.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 from interop import matrix
 from interop.cases import Outcome
-from interop.matrix import PLAIT, Report, Result, Scenario, ScenarioFailed, Workplace
-from interop.official_cases import NEGATIVE, NOT_IN_PLAIT, OFFICIAL
-from interop.peers import grpc_go_official, grpc_java, grpcio, plait
-from interop.peers.peer import Commands
+from interop.matrix import OVER, PLAIT, TLS, Report, Result, Scenario, ScenarioFailed, Workplace
+from interop.official_cases import NEGATIVE, OFFICIAL
+from interop.peers import certificate, grpc_go_official, grpc_java, grpc_js, grpcio, plait
+from interop.peers.peer import BuildFailed, Commands, Missing
+from interop.peers.process import StartFailed, run, serving
 
-OFFICIAL_PEERS: Final[dict[str, Callable[[], Commands]]] = {
-    PLAIT: plait.commands,
-    "grpc_go": grpc_go_official.commands,
-    "grpc_java": grpc_java.commands,
-    "grpcio": grpcio.commands,
+
+class Program(NamedTuple):
+    """A server and a client that take part. `peer` is whose they are: two APIs of one library are one peer."""
+
+    peer: str
+    commands: Callable[[], Commands]
+
+
+PLAIT_SYNC: Final = "plait_sync"
+PROGRAMS: Final[dict[str, Program]] = {
+    PLAIT: Program(PLAIT, plait.commands),
+    PLAIT_SYNC: Program(PLAIT, plait.blocking_commands),
+    "grpc_go": Program("grpc_go", grpc_go_official.commands),
+    "grpc_java": Program("grpc_java", grpc_java.commands),
+    "grpc_js": Program("grpc_js", grpc_js.commands),
+    "grpcio": Program("grpcio", grpcio.commands),
+    "grpcio_sync": Program("grpcio", grpcio.blocking_commands),
 }
+OURS: Final = (PLAIT, PLAIT_SYNC)
 NEGATIVE_SERVER: Final = "negative"
-ALL_CASES: Final = (*OFFICIAL, *NOT_IN_PLAIT, *NEGATIVE)
+ALL_CASES: Final = (*OFFICIAL, *NEGATIVE)
+CLIENT_TIMEOUT_S: Final = 180.0
 
 _NOT_RUN = "-"
 
-
-def scenarios(names: Sequence[str] = tuple(OFFICIAL_PEERS)) -> tuple[Scenario, ...]:
-    """Plait with each of the named peers, both ways; then each of the others with itself."""
-    pairs = [(PLAIT, name) for name in names] + [(name, PLAIT) for name in names if name != PLAIT]
-    pairs += [(name, name) for name in names if name != PLAIT]
-    return tuple(Scenario(client if server == PLAIT else server, server, client) for server, client in pairs)
+Lacks = Mapping[str, Mapping[str, str]]
+"""Program -> case -> why it does not have it."""
 
 
-def negative_scenarios(names: Sequence[str] = tuple(OFFICIAL_PEERS)) -> tuple[Scenario, ...]:
-    """Each of the named peers as client."""
-    return tuple(Scenario(name, NEGATIVE_SERVER, name) for name in names)
+def official_workplace() -> Any:
+    """A workplace for the programs here."""
+    return matrix.workplace({name: program.commands for name, program in PROGRAMS.items()})
 
 
-def run_scenario(scenario: Scenario, place: Workplace, cases: Sequence[str]) -> Report:
-    """Runs those of the cases that are of the scenario's suite and that its client has. Nothing is raised."""
+def scenarios(names: Sequence[str] = tuple(PROGRAMS), over: Sequence[str] = OVER) -> tuple[Scenario, ...]:
+    """Those of the named programs, server by server: Plait's two with every client, others with Plait's and their own.
+
+    The programs of Plait take part where they are named.
+    """
+    pairs = [
+        (server, client) for server in names for client in names if server in OURS or client in OURS or server == client
+    ]
+    return tuple(
+        Scenario(PROGRAMS[client if server in OURS else server].peer, server, client, way)
+        for way in over
+        for server, client in pairs
+    )
+
+
+def negative_scenarios(names: Sequence[str] = tuple(PROGRAMS)) -> tuple[Scenario, ...]:
+    """Each of the named programs as client."""
+    return tuple(Scenario(PROGRAMS[name].peer, NEGATIVE_SERVER, name) for name in names)
+
+
+def cases_of(scenario: Scenario, place: Workplace, cases: Sequence[str]) -> list[str]:
+    """Those of the cases that are of the scenario's suite and that both its sides have. Raises Missing, BuildFailed."""
+    lacks = place.commands(scenario.client).lacks
+    if scenario.server == NEGATIVE_SERVER:
+        return [case for case in cases if case in NEGATIVE and case not in lacks]
+    server_lacks = place.commands(scenario.server).server_lacks
+    return [case for case in cases if case in OFFICIAL and case not in lacks and case not in server_lacks]
+
+
+def run_scenarios(group: Iterable[Scenario], place: Workplace, cases: Sequence[str]) -> Iterator[Report]:
+    """Runs scenarios; those with the same server that follow each other share it. Nothing is raised.
+
+    How a server ends is known after its last client: where that is badly, a report of its own tells it.
+    """
+    for (server, over), members in groupby(group, lambda scenario: (scenario.server, scenario.over)):
+        if server == NEGATIVE_SERVER:
+            yield from (_negative(scenario, place, cases) for scenario in members)
+        else:
+            yield from _with_one_server(server, over, list(members), place, cases)
+
+
+def _with_one_server(
+    name: str, over: str, group: Sequence[Scenario], place: Workplace, cases: Sequence[str]
+) -> Iterator[Report]:
+    def failing(error: Exception) -> Callable[[], list[Outcome]]:
+        def raise_it() -> list[Outcome]:
+            raise error
+
+        return raise_it
+
+    reported = 0
+    try:
+        server_tls: list[str] = []
+        client_tls: list[str] = []
+        if over == TLS:
+            files = place.certificate()
+            server_tls = ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
+            client_tls = ["--tls-ca", str(files.authority), "--tls-name", certificate.NAME]
+        with serving([*place.commands(name).server, *server_tls, "--port", "0"]) as server:
+            for scenario in group:
+                yield matrix.report_on(scenario, partial(_checks, scenario, place, cases, server.address, client_tls))
+                reported += 1
+    except (Missing, BuildFailed, StartFailed) as error:
+        yield from (matrix.report_on(scenario, failing(error)) for scenario in group[reported:])
+        return
+    if server.problem is not None:
+        ended_badly = Scenario(PROGRAMS[name].peer if name in PROGRAMS else name, name, "(its end)", over)
+        yield matrix.report_on(ended_badly, failing(ScenarioFailed(f"the server {server.problem}", server.stderr)))
+
+
+def _checks(
+    scenario: Scenario, place: Workplace, cases: Sequence[str], address: str, tls: Sequence[str]
+) -> list[Outcome]:
+    names = cases_of(scenario, place, cases)
+    if not names:
+        return []
+    command = [*place.commands(scenario.client).client, *tls, "--suite", "official", "--check", ",".join(names)]
+    return matrix.outcomes_told_by(run([*command, "--addr", address], timeout_s=CLIENT_TIMEOUT_S), names)
+
+
+def _negative(scenario: Scenario, place: Workplace, cases: Sequence[str]) -> Report:
+    """The cases with a server each. What the server saw counts as much as what the client says."""
 
     def checks() -> list[Outcome]:
-        client = place.commands(scenario.client)
-        if scenario.server == NEGATIVE_SERVER:
-            return _negative(client, [case for case in cases if case in NEGATIVE and case not in client.lacks])
-        names = [case for case in cases if case in OFFICIAL and case not in client.lacks]
-        command = [*client.client, "--suite", "official", "--check", ",".join(names)]
-        return matrix.outcomes_of(place.commands(scenario.server).server, command, names) if names else []
+        chosen = cases_of(scenario, place, cases)
+        if not chosen:
+            return []
+        names = ",".join(chosen)
+        server = [sys.executable, "-m", "interop.negative_server", "--case", names]
+        command = [*place.commands(scenario.client).client, "--suite", "negative", "--check", names]
+        try:
+            return matrix.outcomes_of(server, command, chosen)
+        except ScenarioFailed as failure:
+            seen = dict(line.split(": ", 1) for line in failure.log.splitlines() if ": " in line)
+            failure.checks = [
+                replace(told, ok=False, detail=seen[told.check]) if told.check in seen else told
+                for told in failure.checks
+            ]
+            raise
 
     return matrix.report_on(scenario, checks)
 
 
-def _negative(client: Commands, cases: Sequence[str]) -> list[Outcome]:
-    """The cases with a server each. What the server saw counts as much as what the client says."""
-    if not cases:
-        return []
-    names = ",".join(cases)
-    server = [sys.executable, "-m", "interop.negative_server", "--case", names]
-    command = [*client.client, "--suite", "negative", "--check", names]
-    try:
-        return matrix.outcomes_of(server, command, cases)
-    except ScenarioFailed as failure:
-        seen = dict(line.split(": ", 1) for line in failure.log.splitlines() if ": " in line)
-        failure.checks = [
-            Outcome(told.check, False, seen[told.check]) if told.check in seen else told for told in failure.checks
-        ]
-        raise
+# The tables.
 
 
-# The table.
-
-
-def why_not_run(case: str, lacks: Mapping[str, str]) -> str | None:
-    """Why a client with these gaps does not run the case, or None if it does."""
-    return NOT_IN_PLAIT.get(case) or lacks.get(case)
-
-
-def _cell(report: Report, case: str, lacks: Mapping[str, str]) -> str:
-    if why_not_run(case, lacks) is not None:
+def _cell(report: Report, case: str, lacks: Lacks, server_lacks: Lacks) -> str:
+    scenario = report.scenario
+    if case in lacks.get(scenario.client, {}) or case in server_lacks.get(scenario.server, {}):
         return _NOT_RUN
     if report.result is Result.MISSING:
         return str(Result.MISSING)
@@ -92,56 +175,112 @@ def _cell(report: Report, case: str, lacks: Mapping[str, str]) -> str:
     return str(Result.PASS if outcome is not None and outcome.ok else Result.FAIL)
 
 
-def table_lines(
-    reports: Sequence[Report], cases: Sequence[str], lacks: Mapping[str, Mapping[str, str]]
-) -> Iterator[str]:
-    """The table, then what its cells do not say. `lacks` maps a client to the cases that it does not have."""
-    columns = [("server", "client"), *((report.scenario.server, report.scenario.client) for report in reports)]
-    lines = [[server for server, _ in columns], [client for _, client in columns]]
-    for case in cases:
-        lines.append([case, *(_cell(report, case, lacks.get(report.scenario.client, {})) for report in reports)])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-    for case in cases:
-        if case in NOT_IN_PLAIT:
-            yield f"    {case}: {NOT_IN_PLAIT[case]}"
-        for client in dict.fromkeys(report.scenario.client for report in reports):
-            if case in lacks.get(client, {}) and case not in NOT_IN_PLAIT:
-                yield f"    {case}, {client} client: {lacks[client][case]}"
+
+
+def _is_of_a_client(report: Report) -> bool:
+    return report.scenario.client in PROGRAMS
+
+
+def table_lines(reports: Sequence[Report], cases: Sequence[str], lacks: Lacks, server_lacks: Lacks) -> Iterator[str]:
+    """A table for each server, a summary of all, then what the cells do not say."""
+    tables = groupby(filter(_is_of_a_client, reports), lambda report: (report.scenario.over, report.scenario.server))
+    for (over, server), group in tables:
+        columns = list(group)
+        yield f"{server} server, {over}; the clients:"
+        header = ["", *(report.scenario.client for report in columns)]
+        rows = [[case, *(_cell(report, case, lacks, server_lacks) for report in columns)] for case in cases]
+        yield from _aligned([header, *rows])
+        yield ""
+    yield from summary_lines(reports, cases, lacks, server_lacks)
+    yield from _reasons(cases, "client", lacks, {report.scenario.client for report in reports})
+    yield from _reasons(cases, "server", server_lacks, {report.scenario.server for report in reports})
     for report in reports:
+        scenario = report.scenario
         for detail in report.details():
-            yield f"    {report.scenario.server} server, {report.scenario.client} client: {matrix.printable(detail)}"
+            where = f"{scenario.server} server, {scenario.client} client, {scenario.over}"
+            yield f"    {where}: {matrix.printable(detail)}"
 
 
-def run_cases(cases: Sequence[str], peers: Iterable[str], results: dict[str, Any]) -> bool:
+def summary_lines(reports: Sequence[Report], cases: Sequence[str], lacks: Lacks, server_lacks: Lacks) -> Iterator[str]:
+    """A row for each server, a column for each client: how many cases passed, of those that both have."""
+    clients = list(dict.fromkeys(report.scenario.client for report in reports if _is_of_a_client(report)))
+    ways = list(dict.fromkeys(report.scenario.over for report in reports))
+    yield f"server \\ client: cases that passed, of those that both have; {', then '.join(ways)}"
+    cells: dict[tuple[str, str], list[str]] = {}
+    for report in filter(_is_of_a_client, reports):
+        told = [_cell(report, case, lacks, server_lacks) for case in cases]
+        count = f"{told.count(str(Result.PASS))}/{len(told) - told.count(_NOT_RUN)}"
+        is_missing = report.result is Result.MISSING
+        cell = cells.setdefault((report.scenario.server, report.scenario.client), [])
+        cell.append(str(Result.MISSING) if is_missing else count)
+    lines = [["", *clients]]
+    for server in dict.fromkeys(report.scenario.server for report in reports):
+        lines.append([server, *(" ".join(dict.fromkeys(cells.get((server, client), [""]))) for client in clients)])
+    yield from _aligned(lines)
+    yield ""
+
+
+def _reasons(cases: Sequence[str], role: str, lacks: Lacks, present: set[str]) -> Iterator[str]:
+    """Why cells are `-`: each reason once, with whom and what it concerns."""
+    concerned: dict[str, tuple[list[str], list[str]]] = {}
+    for name, gaps in lacks.items():
+        for case in cases:
+            if name in present and case in gaps:
+                names, lacking = concerned.setdefault(gaps[case], ([], []))
+                names.extend([name] * (name not in names))
+                lacking.extend([case] * (case not in lacking))
+    for why, (names, lacking) in concerned.items():
+        yield f"    {', '.join(lacking)}; {' and '.join(names)} {role}: {why}"
+
+
+def run_cases(cases: Sequence[str], peers: Iterable[str], over: Sequence[str], results: dict[str, Any]) -> bool:
     """Runs the cases over the peers and Plait, prints the tables, adds to the results. Whether a cell is at fault."""
-    chosen = [name for name in OFFICIAL_PEERS if name == PLAIT or name in peers]
+    chosen = [name for name, program in PROGRAMS.items() if program.peer == PLAIT or program.peer in peers]
     must_be_there = matrix.required()
     at_fault = False
-    with matrix.workplace(OFFICIAL_PEERS) as place:
+    with official_workplace() as place:
         print()
         results["peers"] |= {f"{peer} (official)": told for peer, told in matrix.print_versions(chosen, place).items()}
-        lacks = {name: place.commands(name).lacks for name in chosen if place.is_here(name)}
+        here = {name: place.commands(name) for name in chosen if place.is_here(name)}
+        lacks = {name: commands.lacks for name, commands in here.items()}
+        server_lacks = {name: commands.server_lacks for name, commands in here.items()}
         for suite, members, pairings in (
-            ("official", {*OFFICIAL, *NOT_IN_PLAIT}, scenarios(chosen)),
-            ("negative", {*NEGATIVE}, negative_scenarios(chosen)),
+            ("official", OFFICIAL, scenarios(chosen, over)),
+            ("negative", NEGATIVE, negative_scenarios(chosen)),
         ):
             rows = [case for case in cases if case in members]
             if not rows:
                 continue
             reports = []
-            for scenario in pairings:
-                reports.append(run_scenario(scenario, place, rows))
-                print(f"{suite}: {scenario.server} server, {scenario.client} client: {reports[-1].seconds:.1f} s")
+            for report in run_scenarios(pairings, place, rows):
+                reports.append(report)
+                print(_progress(suite, report), flush=True)
             print()
-            for line in table_lines(reports, rows, lacks):
+            for line in table_lines(reports, rows, lacks, server_lacks):
                 print(line)
             print(flush=True)
-            not_run = {
-                client: {case: why for case in rows if (why := why_not_run(case, lacks.get(client, {})))}
-                for client in chosen
+            results[suite] = {
+                "cases": rows,
+                "not_run": {
+                    "client": {name: _of(rows, gaps) for name, gaps in lacks.items()},
+                    "server": {name: _of(rows, gaps) for name, gaps in server_lacks.items()},
+                },
+                "scenarios": matrix.as_json(reports),
             }
-            results[suite] = {"cases": rows, "not_run": not_run, "scenarios": matrix.as_json(reports)}
             at_fault = at_fault or any(matrix.is_fault(report, must_be_there) for report in reports)
     return at_fault
+
+
+def _of(cases: Sequence[str], gaps: Mapping[str, str]) -> dict[str, str]:
+    return {case: gaps[case] for case in cases if case in gaps}
+
+
+def _progress(suite: str, report: Report) -> str:
+    scenario = report.scenario
+    passed = sum(outcome.ok for outcome in report.checks)
+    pair = f"{suite}, {scenario.over}: {scenario.server} server, {scenario.client} client"
+    return f"{pair}: {report.result}, {passed} of {len(report.checks)} in {report.seconds:.1f} s"

@@ -2,20 +2,21 @@
 
 The field names and numbers are those of `test.proto`, `messages.proto` and `empty.proto` in the gRPC project (fields
 for load balancing and reports of load are left out: an unknown field is skipped). As in `cases`, the messages are
-described here in a private pool, and the servicer is given the module as `grpc`.
+described here in a private pool, and the servicer is given the module, and which of its APIs, as a face (`faces`).
 
-A server does what a request asks for: a response of a size, after an interval, or a status; and it echoes two fields of
-metadata, the one as initial and the other as trailing metadata. UnimplementedCall and UnimplementedService are part of
-the tests by not being there.
+A server does what a request asks for: a response of a size, after an interval, compressed or not, or a status; it holds
+a request to being compressed, or not, where that says so; and it echoes two fields of metadata, the one as initial and
+the other as trailing metadata. UnimplementedCall and UnimplementedService are part of the tests by not being there.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from interop.faces import Face
 
 PACKAGE: Final = "grpc.testing"
 SERVICE: Final = f"{PACKAGE}.TestService"
@@ -87,6 +88,7 @@ def _message_types() -> dict[str, type[Any]]:
 
 _TYPES: Final = _message_types()
 Empty: Final = _TYPES["Empty"]
+BoolValue: Final = _TYPES["BoolValue"]
 Payload: Final = _TYPES["Payload"]
 EchoStatus: Final = _TYPES["EchoStatus"]
 SimpleRequest: Final = _TYPES["SimpleRequest"]
@@ -114,13 +116,14 @@ def payload(octets: int) -> Any:
 
 
 class TestService:
-    """The servicer on the given module, `grpc` or `grpc_core`; the methods are coroutines for its `aio`."""
+    """The servicer on a face of a module, `grpc` or `grpc_core`; the methods are coroutines, as for its `aio`."""
 
     __test__ = False  # It is no test class, whatever pytest makes of its name.
 
-    def __init__(self, grpc: Any) -> None:
-        self._codes = {code.value[0]: code for code in grpc.StatusCode}
-        self._grpc = grpc
+    def __init__(self, face: Face) -> None:
+        self._codes = {code.value[0]: code for code in face.grpc.StatusCode}
+        self._face = face
+        self._grpc = face.grpc
 
     async def EmptyCall(self, request: Any, context: Any) -> Any:
         """The empty message."""
@@ -128,19 +131,32 @@ class TestService:
 
     async def UnaryCall(self, request: Any, context: Any) -> Any:
         """One payload of the size asked for, or the status asked for."""
+        await self._expect_compression(request, context)
+        if request.response_compressed.value:
+            context.set_compression(self._grpc.Compression.Gzip)
+            # grpcio's asyncio server forgets the coding of a single response unless it is told to send the metadata.
+            await context.send_initial_metadata(())
         await self._echo_metadata(context)
         await self._end_with(request.response_status, context)
         return SimpleResponse(payload=payload(request.response_size))
 
     async def StreamingOutputCall(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        """A payload for each of the response parameters."""
+        """A payload for each of the response parameters, compressed where they say so."""
+        compresses = any(parameters.compressed.value for parameters in request.response_parameters)
+        if compresses:
+            context.set_compression(self._grpc.Compression.Gzip)
         await self._echo_metadata(context)
-        async for response in _responses(request):
-            yield response
+        for parameters in request.response_parameters:
+            if compresses and not parameters.compressed.value:
+                context.disable_next_message_compression()
+            yield await self._response(parameters)
 
     async def StreamingInputCall(self, requests: AsyncIterator[Any], context: Any) -> Any:
         """The sum of the sizes of all payloads."""
-        octets = sum([len(request.payload.body) async for request in requests])
+        octets = 0
+        async for request in requests:
+            await self._expect_compression(request, context)
+            octets += len(request.payload.body)
         return StreamingInputCallResponse(aggregated_payload_size=octets)
 
     async def FullDuplexCall(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
@@ -148,14 +164,26 @@ class TestService:
         await self._echo_metadata(context)
         async for request in requests:
             await self._end_with(request.response_status, context)
-            async for response in _responses(request):
-                yield response
+            for parameters in request.response_parameters:
+                yield await self._response(parameters)
 
     async def HalfDuplexCall(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """As FullDuplexCall, but nothing is answered before the last request has come."""
         for request in [request async for request in requests]:
-            async for response in _responses(request):
-                yield response
+            for parameters in request.response_parameters:
+                yield await self._response(parameters)
+
+    async def _response(self, parameters: Any) -> Any:
+        if parameters.interval_us > 0:
+            await self._face.sleep(parameters.interval_us / 1_000_000)
+        return StreamingOutputCallResponse(payload=payload(parameters.size))
+
+    async def _expect_compression(self, request: Any, context: Any) -> None:
+        if request.HasField("expect_compressed"):
+            due, was = request.expect_compressed.value, context.request_was_compressed()
+            if due is not was:
+                details = f"the request came {'' if was else 'un'}compressed; the other was due"
+                await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, details)
 
     async def _echo_metadata(self, context: Any) -> None:
         received = tuple(context.invocation_metadata())
@@ -172,17 +200,10 @@ class TestService:
         """The generic handler to add to a server of the same module."""
         handlers = {
             name: getattr(self._grpc, f"{kind}_rpc_method_handler")(
-                getattr(self, name),
+                self._face.behavior(getattr(self, name), kind),
                 request_deserializer=request.FromString,
                 response_serializer=response.SerializeToString,
             )
             for name, (kind, request, response) in METHODS.items()
         }
         return self._grpc.method_handlers_generic_handler(SERVICE, handlers)
-
-
-async def _responses(request: Any) -> AsyncIterator[Any]:
-    for parameters in request.response_parameters:
-        if parameters.interval_us > 0:
-            await asyncio.sleep(parameters.interval_us / 1_000_000)
-        yield StreamingOutputCallResponse(payload=payload(parameters.size))

@@ -29,9 +29,19 @@ class Commands(NamedTuple):
     """The library and its version, for the reader of a report."""
     lacks: Mapping[str, str] = MappingProxyType({})
     """Cases that the client does not have: case -> why."""
+    server_lacks: Mapping[str, str] = MappingProxyType({})
+    """Cases that ask for what the server does not have: case -> why."""
 
 
 def python_commands(package: str, version: str) -> Commands:
     """The commands of a peer whose programs are the modules `server` and `client` of a package."""
     server, client = ([sys.executable, "-m", f"{package}.{role}"] for role in ("server", "client"))
     return Commands(server, client, version)
+
+
+def blocking(commands: Commands) -> Commands:
+    """The same programs of a Python peer with its blocking API."""
+    flag = ["--blocking"]
+    return commands._replace(
+        server=commands.server + flag, client=commands.client + flag, version=f"{commands.version}, its blocking API"
+    )

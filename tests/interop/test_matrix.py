@@ -280,8 +280,20 @@ def test_a_file_that_cannot_be_written(peers: None, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.endswith("No such file or directory\n")
 
 
+def test_only_what_is_chosen_is_spoken_over(peers: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["matrix", "--peers", "nghttp,grpcio", "--over", "TLS"]) == 0
+    assert [row[:4] for row in rows(capsys.readouterr().out)] == [["nghttp", "plait", "nghttp", "TLS"]]
+
+
 @pytest.mark.parametrize(
-    "argv", [["matrix", "--peers", "grpc_cobol"], ["matrix", "--case", "goodbye"], ["nonsense"], []]
+    "argv",
+    [
+        ["matrix", "--peers", "grpc_cobol"],
+        ["matrix", "--case", "goodbye"],
+        ["matrix", "--over", "carrier pigeon"],
+        ["nonsense"],
+        [],
+    ],
 )
 def test_a_command_line_that_is_not_valid(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:

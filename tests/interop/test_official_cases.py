@@ -1,6 +1,7 @@
 """Every official case can fail: where a server is wrong in one thing, that case fails and no other.
 
-The server is ours, with a servicer that is wrong; the client is ours too, and is the one that grpcio runs.
+The server is ours, with a servicer that is wrong; the client is ours too, and is the one that grpcio runs. grpc-js's,
+which is written apart, meets the same servers.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import pytest
 import grpc_core
 from interop import negative_server
 from interop.cases import Outcome
+from interop.faces import AsyncFace
 from interop.matrix import Result, Scenario, Workplace, required
 from interop.official_cases import NEGATIVE, OFFICIAL, TestClient
-from interop.official_matrix import NEGATIVE_SERVER, OFFICIAL_PEERS, run_scenario
+from interop.official_matrix import NEGATIVE_SERVER, PROGRAMS, run_scenarios
 from interop.official_service import (
     EchoStatus,
     Empty,
@@ -56,26 +58,26 @@ WRONG_SERVERS: dict[str, tuple[set[str], str]] = {
         "async def EmptyCall(self, request, context):\n    return Empty.FromString(b'\\x08\\x01')",
     ),
     "an octet too few": (
-        LARGE,
+        {*LARGE, "client_compressed_unary", "server_compressed_unary"},
         "async def UnaryCall(self, request, context):\n"
         "    response = await super().UnaryCall(request, context)\n"
         "    if request.response_size > 1: response.payload.body = response.payload.body[1:]\n"
         "    return response",
     ),
     "a sum that is too large": (
-        {"client_streaming"},
+        {"client_streaming", "client_compressed_streaming"},
         "async def StreamingInputCall(self, requests, context):\n"
         "    total = await super().StreamingInputCall(requests, context)\n"
         "    return StreamingInputCallResponse(aggregated_payload_size=total.aggregated_payload_size + 1)",
     ),
     "responses in another order": (
-        {"server_streaming"},
+        {"server_streaming", "server_compressed_streaming"},
         "async def StreamingOutputCall(self, request, context):\n"
         "    responses = [response async for response in super().StreamingOutputCall(request, context)]\n"
         "    for response in reversed(responses): yield response",
     ),
     "responses without their last": (
-        {"server_streaming"},
+        {"server_streaming", "server_compressed_streaming"},
         "async def StreamingOutputCall(self, request, context):\n"
         "    responses = [response async for response in super().StreamingOutputCall(request, context)]\n"
         "    for response in responses[:-1]: yield response",
@@ -118,6 +120,31 @@ WRONG_SERVERS: dict[str, tuple[set[str], str]] = {
         "            return mine.service(details)\n"
         "    return Any()",
     ),
+    "a server that does not look": (
+        {"client_compressed_unary", "client_compressed_streaming"},
+        "async def _expect_compression(self, request, context): pass",
+    ),
+    "a server that finds every request uncompressed": (
+        {"client_compressed_unary", "client_compressed_streaming"},
+        "async def _expect_compression(self, request, context):\n"
+        "    if request.expect_compressed.value:\n"
+        "        await context.abort(grpc_core.StatusCode.INVALID_ARGUMENT, 'not compressed')",
+    ),
+    "a server that compresses nothing": (
+        {"server_compressed_unary", "server_compressed_streaming"},
+        "def handler(self):\n"
+        "    grpc_core.aio.ServicerContext.set_compression = lambda self, compression: None\n"
+        "    return super().handler()",
+    ),
+    "a server that compresses every response": (
+        {"server_compressed_unary", "server_compressed_streaming"},
+        "def handler(self):\n"
+        "    grpc_core.aio.ServicerContext.disable_next_message_compression = lambda self: None\n"
+        "    return super().handler()\n"
+        "async def UnaryCall(self, request, context):\n"
+        "    if request.HasField('response_compressed'): request.response_compressed.value = True\n"
+        "    return await super().UnaryCall(request, context)",
+    ),
     "a call that takes too long": (
         LARGE - {"large_unary", "concurrent_large_unary"},
         "calls = 0\n"
@@ -129,13 +156,31 @@ WRONG_SERVERS: dict[str, tuple[set[str], str]] = {
 }
 """What is wrong -> (the cases that must fail, the members that make it so)."""
 
+COMPRESSING_WRONGLY = {"a server that compresses nothing", "a server that compresses every response"}
+"""What a client that cannot tell whether a response came compressed does not see."""
 
-def commands(peer: str) -> Commands:
-    """How the peer is started; skips where it is not here and need not be."""
+SEEN_BY_THE_FACE = (
+    "responses without their last",
+    "a response too many",
+    "metadata that is all trailing",
+    "another status",
+    "a server that does not look",
+    "a server that compresses nothing",
+)
+"""What the cases learn by what is different on the blocking API: its responses, metadata, status and flags."""
+
+
+def wrong_server(members: str) -> list[str]:
+    """The command line of a server with these members."""
+    return python(SERVER.format(members="\n".join(f"    {line}" for line in members.splitlines())))
+
+
+def commands(program: str) -> Commands:
+    """How the program is started; skips where its peer is not here and need not be."""
     try:
-        return OFFICIAL_PEERS[peer]()
+        return PROGRAMS[program].commands()
     except Missing as missing:
-        if peer in required():
+        if PROGRAMS[program].peer in required():
             raise
         pytest.skip(str(missing))
 
@@ -155,9 +200,24 @@ def failing(command: list[str], server: list[str], suite: str, names: list[str])
 @pytest.mark.parametrize("fault", WRONG_SERVERS)
 def test_a_wrong_server_fails_its_cases_and_no_other(fault: str) -> None:
     must_fail, members = WRONG_SERVERS[fault]
-    server = python(SERVER.format(members="\n".join(f"    {line}" for line in members.splitlines())))
     names = [name for name in OFFICIAL if name in must_fail or name not in LONG]
-    assert failing(plait.commands().client, server, "official", names) == must_fail
+    assert failing(plait.commands().client, wrong_server(members), "official", names) == must_fail
+
+
+@pytest.mark.parametrize("fault", SEEN_BY_THE_FACE)
+def test_the_blocking_api_shows_the_cases_what_the_asyncio_api_shows_them(fault: str) -> None:
+    must_fail, members = WRONG_SERVERS[fault]
+    names = [name for name in OFFICIAL if name not in LONG]
+    assert failing(plait.blocking_commands().client, wrong_server(members), "official", names) == must_fail
+
+
+@pytest.mark.timeout(600)  # The first one fetches what the client needs.
+@pytest.mark.parametrize("fault", [fault for fault in WRONG_SERVERS if fault not in COMPRESSING_WRONGLY])
+def test_the_cases_that_are_written_in_javascript_can_fail_too(fault: str) -> None:
+    must_fail, members = WRONG_SERVERS[fault]
+    client = commands("grpc_js")
+    names = [name for name in OFFICIAL if (name in must_fail or name not in LONG) and name not in client.lacks]
+    assert failing(client.client, wrong_server(members), "official", names) == must_fail - client.lacks.keys()
 
 
 # The negative servers.
@@ -185,18 +245,17 @@ async def main(host, port):
 asyncio.run(main(*sys.argv[sys.argv.index("--addr") + 1].split(":")))
 """
     commands = Commands([], python(program), "careless 1")
-    report = run_scenario(
-        Scenario("careless", NEGATIVE_SERVER, "careless"), Workplace(Path(), {"careless": lambda: commands}), ["goaway"]
-    )
+    scenario = Scenario("careless", NEGATIVE_SERVER, "careless")
+    (report,) = run_scenarios([scenario], Workplace(Path(), {"careless": lambda: commands}), ["goaway"])
     assert report.result is Result.FAIL
     assert report.checks == [Outcome("goaway", False, "a call on a connection after its GOAWAY")]
 
 
-@pytest.mark.parametrize("peer", ["plait", "grpcio"])
-def test_with_a_good_server_the_cases_of_resets_fail(peer: str) -> None:
+@pytest.mark.parametrize("program", ["plait", "plait_sync", "grpcio", "grpc_js"])
+def test_with_a_good_server_the_cases_of_resets_fail(program: str) -> None:
     """They hold where the call fails, so they must not hold where it succeeds."""
     resets = [name for name in NEGATIVE if name.startswith("rst_")]
-    assert failing(commands(peer).client, plait.commands().server, "negative", resets) == set(resets)
+    assert failing(commands(program).client, plait.commands().server, "negative", resets) == set(resets)
 
 
 def test_the_negative_servers_are_those_of_the_cases() -> None:
@@ -217,6 +276,10 @@ def test_the_negative_servers_are_those_of_the_cases() -> None:
             ["interop.peers.plait.client", "--addr", "127.0.0.1:9", "--suite", "official", "--check", "ping"],
             "no check of official is named 'ping'; there are empty_unary,",
         ),
+        (["interop.peers.plait.client", "--addr", "127.0.0.1:9", "--blocking"], "helloworld is for the asyncio API"),
+        (["interop.peers.plait.client", "--addr", "127.0.0.1:9", "--tls-ca", "x"], "--tls-ca and --tls-name go"),
+        (["interop.peers.plait.server", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
+        (["interop.peers.plait.server", "--tls-cert", "no/x", "--tls-key", "y"], "cannot read no/x: No such file"),
     ],
 )
 def test_a_command_line_that_is_not_valid(arguments: list[str], reason: str) -> None:
@@ -245,11 +308,12 @@ def test_half_duplex_answers_after_the_last_request_and_after_the_interval() -> 
 
     async def main() -> None:
         server = grpc_core.aio.server()
-        server.add_generic_rpc_handlers((TestService(grpc_core).handler(),))
+        face = AsyncFace(grpc_core)
+        server.add_generic_rpc_handlers((TestService(face).handler(),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:
-            async with TestClient(grpc_core, f"127.0.0.1:{port}") as client:
+            async with TestClient(face, f"127.0.0.1:{port}") as client:
                 call = client.begin("HalfDuplexCall")
                 for size in (3, 5):
                     parameters = [ResponseParameters(size=size, interval_us=1)]

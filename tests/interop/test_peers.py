@@ -21,6 +21,10 @@ def test_the_python_peers_are_modules_of_one_shape() -> None:
     assert commands.server == [sys.executable, "-m", "interop.peers.plait.server"]
     assert commands.client == [sys.executable, "-m", "interop.peers.plait.client"]
     assert commands.version.startswith("plait 0.")
+    blocking = plait.blocking_commands()
+    assert blocking.server == [*commands.server, "--blocking"]
+    assert blocking.client == [*commands.client, "--blocking"]
+    assert blocking.version == f"{commands.version}, its blocking API"
 
 
 def test_grpcio_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,12 +55,19 @@ def test_a_curl_without_http2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
 
 def check_certificate(files: certificate.Certificate) -> None:
-    """A server can use it and a client can trust it, for 127.0.0.1 and for nothing else."""
+    """A server can use it and who trusts its authority can trust it, for its address and its name and nothing else."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(files.certificate, files.key)
-    client_context = ssl.create_default_context(cafile=str(files.certificate))
-    for host, is_trusted in (("127.0.0.1", True), ("127.0.0.2", False)):
+    client_context = ssl.create_default_context(cafile=str(files.authority))
+    names = ("127.0.0.1", True), (certificate.NAME, True), ("127.0.0.2", False), ("other.interop.test", False)
+    for host, is_trusted in names:
         assert handshake(server_context, client_context, host) is is_trusted
+    assert not handshake(server_context, ssl.create_default_context(), "127.0.0.1"), "a stranger does not trust it"
+    assert [path.relative_to(path.parent.parent).as_posix() for path in files] == [
+        "certs/server1.pem",
+        "certs/server1.key",
+        "certs/ca.pem",
+    ], "where grpc-java's programs look"
 
 
 def handshake(server_context: ssl.SSLContext, client_context: ssl.SSLContext, host: str) -> bool:

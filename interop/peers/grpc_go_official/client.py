@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from interop.official_cases import SOAK_ITERATIONS
+from interop.peers.command_line import add_client_tls
 from interop.peers.process import run
 
 CASE_TIMEOUT_S = 30.0
@@ -20,13 +21,13 @@ _PROGRAMS = {
 }
 
 
-def _run_case(programs: Path, address: str, suite: str, case: str) -> bool:
+def _run_case(programs: Path, address: str, suite: str, case: str, tls: list[str]) -> bool:
     """Runs a program for the case and prints the line of JSON; whether the case held."""
     program, name = _PROGRAMS.get(case, ("http2" if suite == "negative" else "client", case))
     host, port = address.rsplit(":", 1)
     command = [str(programs / program), "--server_host", host, "--server_port", port, "--test_case", name]
     if program == "client":
-        command += ["--soak_iterations", str(SOAK_ITERATIONS)]
+        command += ["--soak_iterations", str(SOAK_ITERATIONS), *tls]
     done = run(command, timeout_s=CASE_TIMEOUT_S)
     ok = done.problem is None and done.exit_status == 0
     said = done.stderr.splitlines()[-1:] or [""]
@@ -41,10 +42,15 @@ if __name__ == "__main__":
     parser.add_argument("--addr", required=True, metavar="HOST:PORT,...", help="the server, or those of the cases")
     parser.add_argument("--suite", choices=("official", "negative"), default="official")
     parser.add_argument("--check", required=True, metavar="NAME,...", help="the cases")
+    add_client_tls(parser)
     options = parser.parse_args()
+    tls = []
+    if options.tls_ca is not None:
+        tls = ["--use_tls", "--use_test_ca", "--ca_file", str(options.tls_ca)]
+        tls += ["--server_host_override", options.tls_name]
     names, addresses = options.check.split(","), options.addr.split(",")
     if options.suite == "official":
         addresses *= len(names)
     pairs = zip(names, addresses, strict=True)
-    held = [_run_case(options.programs, address, options.suite, name) for name, address in pairs]
+    held = [_run_case(options.programs, address, options.suite, name, tls) for name, address in pairs]
     sys.exit(0 if all(held) else 1)

@@ -14,16 +14,17 @@ import signal
 import sys
 from pathlib import Path
 
-from interop.peers.command_line import told_to_stop
+from interop.peers.command_line import add_server_tls, told_to_stop
 
 _LISTENING = re.compile(rb"interop server listening on \S*:(\d+)")
 
 
-async def _serve(program: Path, port: int) -> int:
+async def _serve(program: Path, port: int, tls: list[str]) -> int:
     server = await asyncio.create_subprocess_exec(
         program,
         "--port",
         str(port),
+        *tls,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "GRPC_GO_LOG_SEVERITY_LEVEL": "info"},
@@ -55,5 +56,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="grpc-go's interop server.")
     parser.add_argument("programs", type=Path, metavar="FOLDER", help="where grpc-go's programs are")
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: any free one)")
+    add_server_tls(parser)
     options = parser.parse_args()
-    sys.exit(asyncio.run(_serve(options.programs / "server", options.port)))
+    tls = []
+    if options.tls_cert is not None:
+        tls = ["--use_tls", "--tls_cert_file", str(options.tls_cert), "--tls_key_file", str(options.tls_key)]
+    sys.exit(asyncio.run(_serve(options.programs / "server", options.port, tls)))

@@ -11,7 +11,8 @@ import java.util.Set;
  * grpc-java's own interop programs, with the contract of the peers: a server that says its port, and a client that runs
  * many cases in one virtual machine. It stands in their package because their methods are not public.
  *
- * <p>{@code Peer server --port N}, or {@code Peer client --addr host:port --suite official|negative --check NAME,...}
+ * <p>{@code Peer server --port N [--tls yes]}, or {@code Peer client --addr host:port --suite official|negative --check
+ * NAME,... [--tls-name NAME]}
  */
 public final class Peer {
   private static final PrintStream REPORT = System.out;
@@ -21,7 +22,7 @@ public final class Peer {
   public static void main(String[] arguments) throws Exception {
     System.setOut(System.err); // The programs talk; standard output is for the report.
     if (arguments[0].equals("server")) {
-      serve(option(arguments, "--port"));
+      serve(option(arguments, "--port"), option(arguments, "--tls") != null);
       return;
     }
     String[] addresses = option(arguments, "--addr").split(",");
@@ -30,18 +31,20 @@ public final class Peer {
     boolean held = true;
     for (int i = 0; i < names.length; i++) {
       String[] address = addresses[negative ? i : 0].split(":");
-      held &= report(names[i], negative && !LARGE_UNARY.contains(names[i]), address[0], address[1]);
+      held &= report(names[i], negative && !LARGE_UNARY.contains(names[i]), address[0], address[1],
+          option(arguments, "--tls-name"));
     }
     System.exit(held ? 0 : 1);
   }
 
   private static String option(String[] arguments, String name) {
-    return arguments[Arrays.asList(arguments).indexOf(name) + 1];
+    int index = Arrays.asList(arguments).indexOf(name);
+    return index < 0 ? null : arguments[index + 1];
   }
 
-  private static void serve(String port) throws Exception {
+  private static void serve(String port, boolean tls) throws Exception {
     TestServiceServer server = new TestServiceServer();
-    server.parseArgs(new String[] {"--port=" + port, "--use_tls=false"});
+    server.parseArgs(new String[] {"--port=" + port, "--use_tls=" + tls});
     server.start();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       try {
@@ -57,7 +60,7 @@ public final class Peer {
     System.exit(0);
   }
 
-  private static boolean report(String name, boolean negative, String host, String port) {
+  private static boolean report(String name, boolean negative, String host, String port, String tlsName) {
     JsonObject line = new JsonObject();
     line.addProperty("check", name);
     boolean ok = false;
@@ -67,7 +70,8 @@ public final class Peer {
         run(new Http2Client(), "shutdown", host, port, name);
       } else {
         run(new TestServiceClient(), "tearDown", host, port, LARGE_UNARY.contains(name) ? "large_unary" : name,
-            "--use_tls=false", "--soak_iterations=" + System.getProperty("soak_iterations"));
+            "--soak_iterations=" + System.getProperty("soak_iterations"), "--use_tls=" + (tlsName != null),
+            "--use_test_ca=" + (tlsName != null), "--server_host_override=" + (tlsName == null ? host : tlsName));
       }
       ok = true;
     } catch (InvocationTargetException exception) {
