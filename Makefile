@@ -15,7 +15,7 @@ test: $(VENV)/.test
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p hpack_codec -p http2 -p grpc_core -p interop
+	$(BIN)/mypy -p hpack_codec -p http2 -p grpc_core -p interop -p examples
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
@@ -25,6 +25,13 @@ soak: $(VENV)/.test
 
 interop: $(VENV)/.test
 	$(BIN)/python -m interop matrix --case all --json matrix.json
+
+# Code that a protoc writes for messages runs on protobuf runtimes of its age and later ones: hence an old protoc for it.
+generate: $(VENV)/.test
+	$(PYTHON) -m venv $(VENV)/protoc
+	$(VENV)/protoc/bin/python -m pip install --quiet 'grpcio-tools==1.64.3' 'setuptools<81'
+	$(VENV)/protoc/bin/python examples/generate.py messages
+	$(BIN)/python examples/generate.py grpc
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info interop/.build matrix.json .mypy_cache .ruff_cache .pytest_cache .hypothesis

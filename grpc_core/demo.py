@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_core import aio, stub
 from grpc_core.aio.server import Server
 from grpc_core.errors import AioRpcError
+from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.stub import service_handler
 from grpc_core.wire import MessageError, MessageReader
@@ -79,10 +80,10 @@ def frame_tap(emit: Emit) -> Tap:
     return explain.tap(False, emit, MessageLog())
 
 
-def make_server(emit: Emit | None) -> Server:
+def make_server(emit: Emit | None, options: ChannelOptions | None = None) -> Server:
     """The Greeter's server, with its frames given to `emit`."""
     tap_factory = None if emit is None else lambda: frame_tap(emit)
-    server = Server(tap_factory=tap_factory)
+    server = Server(options=options, tap_factory=tap_factory)
     server.add_generic_rpc_handlers((service_handler(GREETER, Greeter()),))
     return server
 

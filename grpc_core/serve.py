@@ -19,6 +19,8 @@ from grpc_core.tls_files import FileProblem, read_pem
 
 GRACE_S = 1.0
 """How long calls may go on after the server was told to stop."""
+OPTIONS = (("grpc.so_reuseport", 0),)
+"""By default gRPC servers share a port; who starts this one twice by mistake would not be told."""
 
 
 def server_credentials(cert: str | None, key: str | None, client_ca: str | None) -> ServerCredentials | None:
@@ -43,7 +45,7 @@ def server_credentials(cert: str | None, key: str | None, client_ca: str | None)
 
 async def run(host: str, port: int, is_verbose: bool, credentials: ServerCredentials | None) -> int:
     """Serve until SIGINT or SIGTERM; the exit status. `is_verbose` prints every frame."""
-    server = demo.make_server(print if is_verbose else None)
+    server = demo.make_server(print if is_verbose else None, OPTIONS)
     server.add_generic_rpc_handlers((service_handler(route_guide.DESCRIPTOR, route_guide.RouteGuide()),))
     services = (demo.GREETER, route_guide.DESCRIPTOR)
     health = add_health(server)

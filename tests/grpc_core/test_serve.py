@@ -132,6 +132,19 @@ def test_tls_for_everybody(tls_files: TlsFiles) -> None:
     run(main())
 
 
+def test_a_port_that_another_one_serves_on() -> None:
+    async def main() -> None:
+        async with program("serve") as server:
+            port = (await target_of(server)).rpartition(":")[2]
+            async with program("serve", "--port", port) as second:
+                _, error = await second.communicate()
+                assert second.returncode == 2
+                assert error.startswith(b"grpc_core serve: Failed to bind to address 127.0.0.1:")
+                assert error.count(b"\n") == 1
+
+    run(main())
+
+
 def test_a_port_in_use() -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

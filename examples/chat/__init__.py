@@ -1,0 +1,1 @@
+"""Chat: many members, one stream each way for everyone. See docs/examples.md."""

@@ -1,0 +1,1 @@
+"""Files, up and down: back-pressure, resume, digests. See docs/examples.md."""

@@ -1,0 +1,1 @@
+"""RouteGuide: all four kinds of call. See docs/examples.md."""
