@@ -26,11 +26,23 @@ import binascii
 import re
 from collections.abc import Collection, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 MetadataValue = str | bytes
 MetadataPairs = tuple[tuple[str, MetadataValue], ...]
 Fields = tuple[tuple[bytes, bytes], ...]
+
+
+class Metadatum(NamedTuple):
+    """One pair of metadata, with names: as programs are given it where grpcio gives it so."""
+
+    key: str
+    value: MetadataValue
+
+
+def metadata_pairs(pairs: Iterable[tuple[str, MetadataValue]]) -> MetadataPairs:
+    """Pairs with names, from pairs."""
+    return tuple([Metadatum(key, value) for key, value in pairs])
 
 
 class MetadataError(ValueError):

@@ -15,7 +15,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from grpc_core.metadata import MetadataPairs
+from grpc_core.metadata import MetadataPairs, metadata_pairs
 
 Behavior = Callable[..., Any]
 """`behavior(request or request iterator, context)`, plain or async; returns or yields the response."""
@@ -175,7 +175,7 @@ class MethodTable:
         """
         handler = self._known.get(path)
         if handler is None and self._asked:
-            details = HandlerCallDetails(path, invocation_metadata)
+            details = HandlerCallDetails(path, metadata_pairs(invocation_metadata))
             for generic_handler in self._asked:
                 handler = generic_handler.service(details)
                 if handler is not None:

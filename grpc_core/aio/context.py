@@ -11,7 +11,7 @@ from grpc_core.aio.eof import EOF
 from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
 from grpc_core.errors import AbortError, UsageError
-from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata
+from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata, metadata_pairs
 from grpc_core.methods import RpcMethodHandler
 from grpc_core.propagation import HandledCall
 from grpc_core.status import StatusCode, normalize_code
@@ -65,8 +65,8 @@ class ServicerContext(Generic[Request, Response]):
     # -- about the call ------------------------------------------------------------------------------------------------
 
     def invocation_metadata(self) -> MetadataPairs:
-        """The client's metadata, as pairs in their order; values of keys ending in "-bin" are bytes."""
-        return self._call.request.metadata
+        """The client's metadata: pairs, in order, with `key` and `value`; bytes where the key ends in "-bin"."""
+        return metadata_pairs(self._call.request.metadata)
 
     def peer(self) -> str:
         """The client's address, e.g. "ipv4:127.0.0.1:5000"."""

@@ -1,7 +1,7 @@
 """A call on a server with interceptors: first they are asked for its handler, in a task, then it is run as ever.
 
-The task of the interceptors and that of the handler share one context: what interceptors set in context variables, the
-handler sees. While the interceptors run, the call can be cancelled and its deadline can pass: that cancels them.
+The handler runs in a copy of the context that the interceptors have left: what they set in context variables, it sees.
+While the interceptors run, the call can be cancelled and its deadline can pass: that cancels them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from grpc_core.aio.interceptors import ServerStep
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import METHOD_NOT_FOUND, Rpc
 from grpc_core.calls import ServerCall
+from grpc_core.metadata import metadata_pairs
 from grpc_core.methods import HandlerCallDetails, MethodTable, RpcMethodHandler
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
@@ -54,14 +55,13 @@ class InterceptedRpc(Rpc):
     def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, interception: Interception) -> None:
         super().__init__(server, protocol, call, _UNDECIDED)
         self._interception = interception
-        self._variables = contextvars.copy_context()
 
     def begin(self) -> None:
         """Start the interceptors; a call whose deadline has passed does not begin."""
         if self._call.request.timeout_s == 0:
             self._on_deadline()
         else:
-            self.task = self.protocol.loop.create_task(self._intercept(), context=self._variables)
+            self.task = self.protocol.loop.create_task(self._intercept())
 
     def message_received(self) -> None:
         if self._handler is not _UNDECIDED:
@@ -72,7 +72,7 @@ class InterceptedRpc(Rpc):
         HANDLED.set(self._context.handled)
         request = self._call.request
         try:
-            handler = await self._interception.find(HandlerCallDetails(request.path, request.metadata))
+            handler = await self._interception.find(HandlerCallDetails(request.path, metadata_pairs(request.metadata)))
             if handler is not None and not self._call.is_over:
                 self._handle_with(handler)
                 return
@@ -87,6 +87,7 @@ class InterceptedRpc(Rpc):
         """The interceptors have decided: go on as a call without them does."""
         self._context.handle_with(handler)
         self._handler = handler
+        self._variables = contextvars.copy_context()
         self.task = None
         self._has_begun = False
         super().begin()

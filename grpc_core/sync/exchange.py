@@ -22,7 +22,7 @@ from grpc_core.aio.call import CHANNEL_CLOSED, Call
 from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError
 from grpc_core.explanation import Explanation
-from grpc_core.metadata import MetadataPairs, MetadataValue
+from grpc_core.metadata import MetadataPairs, metadata_pairs
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.sync.loop import Callbacks, IoThread, is_current
@@ -36,18 +36,6 @@ ITERATING_FAILED: Final = "Exception iterating requests!"
 SERIALIZING_FAILED: Final = "Exception serializing request!"
 
 _log = logging.getLogger("grpc_core.sync")
-
-
-class Metadatum(NamedTuple):
-    """One pair of metadata."""
-
-    key: str
-    value: MetadataValue
-
-
-def metadata_pairs(pairs: Any) -> MetadataPairs:
-    """Metadata as the blocking API gives it: pairs with names."""
-    return tuple([Metadatum(key, value) for key, value in pairs])
 
 
 class Outcome(NamedTuple):

@@ -22,7 +22,6 @@ from grpc_core.methods import (
 from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
-from grpc_core.sync.exchange import metadata_pairs
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.servicer import STOPPED, Runner
 
@@ -78,11 +77,9 @@ class _Interceptors(aio.ServerInterceptor):
         self, continuation: object, handler_call_details: HandlerCallDetails
     ) -> RpcMethodHandler | None:
         assert self.io is not None
-        pairs = metadata_pairs(handler_call_details.invocation_metadata)
-        details = HandlerCallDetails(handler_call_details.method, pairs)
         variables = contextvars.copy_context()
         try:
-            asking = self._pool.submit(variables.run, _asked, self._from(0), details)
+            asking = self._pool.submit(variables.run, _asked, self._from(0), handler_call_details)
         except RuntimeError:  # the pool was shut down before the server
             return stream_stream_rpc_method_handler(_stopped)
         try:

@@ -31,7 +31,6 @@ from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
 from grpc_core.methods import MethodHandler
 from grpc_core.status import StatusCode, normalize_code
-from grpc_core.sync.exchange import metadata_pairs
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.pipes import Inlet, Outlet
 
@@ -101,7 +100,7 @@ class ServicerContext(interfaces.ServicerContext):
 
     def invocation_metadata(self) -> MetadataPairs:
         """The client's metadata: pairs that have a `key` and a `value`."""
-        return metadata_pairs(self._engine.invocation_metadata())
+        return self._engine.invocation_metadata()
 
     def peer(self) -> str:
         """The client's address, e.g. "ipv4:127.0.0.1:5000"."""

@@ -12,9 +12,12 @@ import pytest
 
 import grpc_core
 from grpc_core import StatusCode, aio
-from tests.grpc_core.support import Events, joined, method, run, status_of
+from tests.grpc_core.support import Events, joined, method, run, service, status_of
 from tests.grpc_core.support_interceptors import NAMES, interceptor
 from tests.support.modules import grpcio
+from tests.support.tls import TlsFiles, tls_files
+
+__all__ = ["tls_files"]
 
 
 async def passes(continuation: Any, details: Any, request: Any) -> Any:
@@ -356,6 +359,38 @@ def test_what_a_call_without_interceptors_refuses_is_refused_by_one_with_them() 
             async with joined(channel_interceptors=through(function)) as (_, channel):
                 with pytest.raises(error):
                     await method(channel)(b"x")
+
+    run(main())
+
+
+def test_an_interceptor_adds_credentials(tls_files: TlsFiles) -> None:
+    """Call credentials of an interceptor's, beside those of the channel's."""
+    seen: list[Any] = []
+
+    async def identify(continuation: Any, details: Any, request: Any) -> Any:
+        seen.append(details.credentials)
+        token = grpc_core.access_token_call_credentials("call")
+        return await continuation(details._replace(credentials=token), request)
+
+    async def tokens(request: bytes, context: aio.ServicerContext) -> bytes:
+        pairs: Any = context.invocation_metadata()
+        return ",".join(sorted(pair.value for pair in pairs if pair.key == "authorization")).encode()
+
+    async def main() -> None:
+        chain = tls_files.cert.read_bytes()
+        server = aio.server()
+        server.add_generic_rpc_handlers((service({"Tokens": tokens}),))
+        credentials = grpc_core.ssl_server_credentials([(tls_files.key.read_bytes(), chain)])
+        port = server.add_secure_port("localhost:0", credentials)
+        await server.start()
+        composite = grpc_core.composite_channel_credentials(
+            grpc_core.ssl_channel_credentials(chain), grpc_core.access_token_call_credentials("channel")
+        )
+        target = f"localhost:{port}"
+        async with aio.secure_channel(target, composite, interceptors=through(identify)) as channel:
+            assert await method(channel, "Tokens")(b"") == b"Bearer call,Bearer channel"
+            assert seen == [None]
+        await server.stop(None)
 
     run(main())
 

@@ -53,7 +53,7 @@ async def order_and_details(stage: Stage) -> Outcome:
 
     def named(name: str) -> Any:
         async def intercept(continuation: Any, details: Any) -> Any:
-            metadata = [tuple(pair) for pair in details.invocation_metadata if pair[0].startswith("x-")]
+            metadata = [(pair.key, pair.value) for pair in details.invocation_metadata if pair.key.startswith("x-")]
             seen.append((f"{name} in", details.method, metadata))
             handler = await continuation(details)
             seen.append((f"{name} out", handler.request_streaming, handler.response_streaming))
