@@ -72,6 +72,7 @@ def test_a_call_starts_without_being_awaited() -> None:
     run(main())
 
 
+@pytest.mark.wire("W051", "W053")
 @pytest.mark.parametrize("size", [0, 1, 16_384, 100_000, 3_000_000, 4 * 1024 * 1024])
 def test_messages_of_all_sizes(size: int) -> None:
     async def main() -> None:
@@ -169,6 +170,7 @@ def test_an_exception_of_the_serializer_reaches_the_caller_and_nothing_is_sent()
     run(main())
 
 
+@pytest.mark.wire("A9")
 def test_an_exception_of_the_deserializer_is_internal() -> None:
     def broken(response: bytes) -> object:
         raise ZeroDivisionError
@@ -185,6 +187,7 @@ def test_an_exception_of_the_deserializer_is_internal() -> None:
 # -- metadata ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W032", "W033", "W035")
 def test_metadata_both_ways_with_binary_and_duplicate_keys() -> None:
     sent = (("x-a", "1"), ("x-bin", b"\0\xff"), ("x-a", "2"), ("x-bin", b""), ("cookie", "c=1"), ("cookie", "c=2"))
     seen: list[Any] = []
@@ -248,6 +251,7 @@ def test_metadata_of_a_call_without_any() -> None:
     run(main())
 
 
+@pytest.mark.wire("W030", "W031")
 @pytest.mark.parametrize("metadata", [(("Upper", "x"),), (("x", b"\n"),), (("x-bin", "text"),), (("x",),), ("xy",)])
 def test_metadata_that_cannot_be_sent_is_the_callers_error(metadata: Any) -> None:
     async def main() -> None:
@@ -275,7 +279,7 @@ def test_w039_metadata_over_the_servers_limit_fails_the_call_alone() -> None:
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.wire("W026")
+@pytest.mark.wire("W026", "A9")
 def test_w026_the_clients_deadline_ends_the_call_on_both_sides() -> None:
     async def main() -> None:
         tap = WireTap()
@@ -345,6 +349,7 @@ def test_w027_a_reset_after_the_deadline_is_the_deadline() -> None:
     run(main())
 
 
+@pytest.mark.wire("W026")
 @pytest.mark.parametrize("timeout", [0, -1, -math.inf])
 def test_a_deadline_in_the_past_ends_the_call_without_a_request(timeout: float) -> None:
     async def main() -> None:
@@ -371,6 +376,7 @@ def test_a_long_timeout_and_none() -> None:
     run(main())
 
 
+@pytest.mark.wire("W022")
 def test_the_timeout_on_the_wire_is_what_is_left_when_the_call_leaves() -> None:
     async def main() -> None:
         seen: list[float | None] = []
@@ -449,6 +455,7 @@ def test_a_call_that_is_cancelled_at_once_is_never_sent() -> None:
     run(main())
 
 
+@pytest.mark.wire("W101")
 def test_cancelling_the_task_that_awaits_cancels_the_call() -> None:
     async def main() -> None:
         started, ended = Events(), Events()
@@ -568,6 +575,7 @@ def test_an_error_before_there_is_a_connection_names_no_peer() -> None:
     run(main())
 
 
+@pytest.mark.wire("W057")
 def test_a_message_over_the_send_limit_is_not_sent() -> None:
     async def main() -> None:
         options = (("grpc.max_send_message_length", 3),)
@@ -580,6 +588,7 @@ def test_a_message_over_the_send_limit_is_not_sent() -> None:
     run(main())
 
 
+@pytest.mark.wire("A9", "W057")
 def test_a_response_over_the_receive_limit() -> None:
     async def main() -> None:
         options = (("grpc.max_receive_message_length", 3),)

@@ -112,6 +112,7 @@ def test_a_handler_may_return_nothing_with_a_code() -> None:
     assert outcomes(handle) == (StatusCode.UNIMPLEMENTED, "12", ())
 
 
+@pytest.mark.wire("A9")
 def test_an_exception_is_unknown_and_says_what_it_was() -> None:
     async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
         raise ValueError("odd")
@@ -128,6 +129,7 @@ def test_an_exception_after_a_code_was_set_keeps_the_code() -> None:
     assert outcomes(handle) == (StatusCode.UNIMPLEMENTED, "Method not implemented!", ())
 
 
+@pytest.mark.wire("W031")
 @pytest.mark.parametrize("metadata", [(("Bad", "x"),), (("x", b"\n"),)])
 def test_trailing_metadata_that_cannot_be_sent_is_the_handlers_error(metadata: Any) -> None:
     async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
@@ -229,6 +231,7 @@ def test_initial_metadata_can_be_sent_once() -> None:
     run(main())
 
 
+@pytest.mark.wire("W037")
 def test_initial_metadata_over_the_clients_limit_is_resource_exhausted() -> None:
     async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
         await context.send_initial_metadata((("x-i", "v" * 20_000),))

@@ -316,6 +316,7 @@ def test_who_stops_watching_the_state_is_forgotten() -> None:
     run(main())
 
 
+@pytest.mark.wire("W103")
 def test_a_connection_that_breaks_while_a_call_runs() -> None:
     async def main() -> None:
         async def script(raw: Raw) -> None:

@@ -323,6 +323,7 @@ def broken(value: object) -> bytes:
     raise ZeroDivisionError
 
 
+@pytest.mark.wire("A9")
 def test_codecs_of_the_handler_and_what_breaks_them(caplog: pytest.LogCaptureFixture) -> None:
     async def echo(request: Any, context: aio.ServicerContext) -> Any:
         return request
@@ -533,6 +534,7 @@ def test_w025_a_deadline_that_has_passed_never_runs_the_handler(has_content: boo
     run(main())
 
 
+@pytest.mark.wire("W027")
 def test_a_deadline_while_the_request_is_still_coming() -> None:
     async def main() -> None:
         async with serving() as (server, port), await Raw.connect(port) as raw:
@@ -547,6 +549,7 @@ def test_a_deadline_while_the_request_is_still_coming() -> None:
 # -- slow peers --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("W057", "W092")
 def test_a_client_that_sends_without_end_is_told_to_stop_and_costs_no_memory() -> None:
     """A unary method, and a client that keeps its windows full for 40 MB whatever it is told."""
 
@@ -627,6 +630,7 @@ def test_a_client_that_never_reads_costs_its_responses_and_no_more() -> None:
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.wire("A9", "W155")
 def test_stop_without_grace_ends_calls_with_unavailable() -> None:
     async def main() -> None:
         started, ended = Events(), Events()

@@ -272,6 +272,7 @@ def test_an_iterator_that_raises_ends_the_call() -> None:
     play(OURS, scene)
 
 
+@pytest.mark.wire("W125")
 def test_a_handler_that_does_not_read_stops_the_writer() -> None:
     """Back-pressure: the sender stalls when the windows are full, and our memory stays within them and 1 MiB."""
     reading = asyncio.Event()
@@ -317,6 +318,7 @@ def test_a_handler_that_does_not_read_stops_the_writer() -> None:
     run(main())
 
 
+@pytest.mark.wire("W125")
 def test_a_client_that_does_not_read_stops_the_handler() -> None:
     sent = 0
 

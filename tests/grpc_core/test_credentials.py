@@ -150,6 +150,7 @@ def test_w201_call_credentials_of_channel_and_call(pair: tuple[Any, Any], tls_fi
     asyncio.run(main())
 
 
+@pytest.mark.wire("A9")
 def test_a_plugin_that_fails_makes_the_call_unavailable(pair: tuple[Any, Any], tls_files: TlsFiles) -> None:
     server, client = pair
     key, certificate = pem(tls_files)

@@ -11,6 +11,7 @@ from grpc_core.options import Options, parse_options
 from grpc_core.wire import RECEIVE_BYTES_MAX
 
 
+@pytest.mark.wire("W057")
 @pytest.mark.parametrize("nothing", [None, (), []])
 def test_without_options_the_defaults_hold(nothing: Any) -> None:
     options = parse_options(nothing)

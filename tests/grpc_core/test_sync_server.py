@@ -25,6 +25,7 @@ def _echo(request: bytes, context: Any) -> bytes:
     return request
 
 
+@pytest.mark.wire("A9")
 @pytest.mark.parametrize("pair", PAIRS)
 def test_calls_over_the_limit_are_refused(pair: str) -> None:
     begun, release = Gate(), Gate()

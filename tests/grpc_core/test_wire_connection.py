@@ -245,7 +245,7 @@ def test_when_the_stream_numbers_are_used_up_the_next_call_opens_a_connection() 
 # -- DATA and PING -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.wire("W124", "W125")
+@pytest.mark.wire("W124", "W125", "A20.18")
 def test_a_response_of_mostly_padding_arrives() -> None:
     """data_frame_padding: 5 octets and 255 of padding in each frame, over more than both windows."""
 

@@ -19,8 +19,31 @@ from grpc_core.compression import DEFLATE, GZIP, Compression
 from grpc_core.status import StatusCode, encode_message
 from hpack_codec import Field
 from http2.errors import ErrorCode
-from http2.frames import DATA, END_STREAM, HEADERS, RST_STREAM, build_rst_stream, build_window_update, parse_rst_stream
-from tests.grpc_core.support import REQUEST, Events, Raw, joined, message, method, request, run, serving, status_of
+from http2.frames import (
+    DATA,
+    END_STREAM,
+    HEADERS,
+    RST_STREAM,
+    SETTINGS,
+    build_rst_stream,
+    build_window_update,
+    parse_rst_stream,
+    parse_settings,
+)
+from tests.grpc_core.support import (
+    REQUEST,
+    RESPONSE,
+    Events,
+    Raw,
+    facing,
+    joined,
+    message,
+    method,
+    request,
+    run,
+    serving,
+    status_of,
+)
 from tests.support.peer import Frame
 
 TEXT = b"compress me, " * 100
@@ -507,5 +530,103 @@ def test_a_connection_that_is_lost_cancels_its_handlers() -> None:
                     raw.sends(raw.data(stream_id, message(b""), end_stream=True))
                 await started.count(2)
             assert await ended.count(2) == [True, True]
+
+    run(main())
+
+
+@pytest.mark.wire("W101", "A8")
+@pytest.mark.parametrize("code", ErrorCode)
+def test_whatever_the_code_of_a_reset_the_handler_is_cancelled(code: ErrorCode) -> None:
+    async def main() -> None:
+        started, ended = Events(), Events()
+
+        async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+            context.add_done_callback(lambda context: ended(context.cancelled()))
+            started()
+            await asyncio.Event().wait()
+            return b""
+
+        async with serving({"Handle": handle}) as (_, port), await Raw.connect(port) as raw:
+            raw.sends(raw.headers(1, request(path=b"/test.Service/Handle")))
+            raw.sends(raw.data(1, message(b""), end_stream=True))
+            await started.count(1)
+            raw.sends(build_rst_stream(1, code))
+            assert await ended.count(1) == [True]
+            *_, trailers = await raw.calls(3, REQUEST, message(b""))
+            assert fields_of(trailers)[b"grpc-status"] == b"0", "the connection goes on"
+
+    run(main())
+
+
+# -- the size of metadata ----------------------------------------------------------------------------------------------
+
+SIZES = [
+    ((), 16_384),
+    ((("grpc.max_metadata_size", 4_000),), 16_384),
+    ((("grpc.max_metadata_size", 40_000),), 50_000),
+    ((("grpc.absolute_max_metadata_size", 2_000),), 2_000),
+]
+
+
+def filled(fields: tuple[Field, ...], size: int) -> tuple[Field, ...]:
+    """The fields and one more, so that they are exactly so large (name and value and 32 for each)."""
+    used = sum(len(name) + len(value) + 32 for name, value in fields) + len(b"x-fill") + 32
+    return (*fields, (b"x-fill", b"v" * (size - used)))
+
+
+@pytest.mark.wire("W037", "W038")
+@pytest.mark.parametrize(("options", "limit"), SIZES)
+def test_the_limit_of_metadata_is_announced_and_exact(options: tuple[tuple[str, int], ...], limit: int) -> None:
+    """C-core refuses at random between a soft and a hard limit; here the hard one is the only one."""
+
+    async def main() -> None:
+        async with serving(options=options) as (_, port), await Raw.connect(port) as raw:
+            settings = dict(parse_settings((await raw.next_of(SETTINGS)).payload))
+            assert settings[6] == limit
+            for stream_id, size, status in ((1, limit, b"0"), (3, limit + 1, b"8"), (5, limit, b"0")):
+                fields = filled(REQUEST, size)
+                raw.sends(raw.headers(stream_id, fields, fragment_bytes=16_000))
+                raw.sends(raw.data(stream_id, message(b""), end_stream=True))
+                answer = await raw.answer(stream_id)
+                heads = [fields_of(frame) for frame in answer if frame.type == HEADERS]
+                assert heads[-1][b"grpc-status"] == status
+                assert heads[0][b":status"] == (b"200" if status == b"0" else b"431")
+
+    run(main())
+
+
+@pytest.mark.wire("W037", "W038")
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("where", ["initial", "trailing", "alone"])
+def test_the_limit_of_metadata_holds_for_responses_too(where: str, over: int) -> None:
+    """`alone` is Trailers-Only. Another call on the connection is not harmed."""
+    limit = 2_000
+    announced = Events()
+
+    async def script(raw: Raw) -> None:
+        announced(dict(parse_settings((await raw.next_of(SETTINGS)).payload))[6])
+        stream_id = (await raw.next_request()).stream_id
+        trailers: tuple[Field, ...] = ((b"grpc-status", b"0"),)
+        if where == "alone":
+            failed = filled((*RESPONSE, (b"grpc-status", b"5")), limit + over)
+            raw.sends(raw.headers(stream_id, failed, end_stream=True))
+        else:
+            raw.sends(raw.headers(stream_id, filled(RESPONSE, limit + over) if where == "initial" else RESPONSE))
+            raw.sends(raw.data(stream_id, message(b"x")))
+            trailers = filled(trailers, limit + over) if where == "trailing" else trailers
+            raw.sends(raw.headers(stream_id, trailers, end_stream=True))
+        stream_id = (await raw.next_request()).stream_id
+        raw.sends(raw.headers(stream_id, RESPONSE), raw.data(stream_id, message(b"y")))
+        raw.sends(raw.headers(stream_id, ((b"grpc-status", b"0"),), end_stream=True))
+        await raw.rest()
+
+    async def main() -> None:
+        options = (("grpc.absolute_max_metadata_size", limit),)
+        async with facing(script, options=options) as channel:
+            call = method(channel)(b"")
+            expected = StatusCode.NOT_FOUND if where == "alone" else StatusCode.OK
+            assert await call.code() is (StatusCode.RESOURCE_EXHAUSTED if over else expected)
+            assert await method(channel)(b"") == b"y"
+            assert announced.seen == [limit]
 
     run(main())
