@@ -12,6 +12,7 @@ import gzip
 import io
 import re
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,13 @@ from tests.grpc_core.support import (
     OK_TRAILERS,
     REQUEST,
     RESPONSE,
+    SERVICE,
     Raw,
     described,
     facing,
     message,
     method,
+    raw_server,
     request,
     run,
     serving,
@@ -203,6 +206,8 @@ SERVER_SHOWS = {
     "metadata over the limit": pytest.mark.wire("W037", "W038", "A9"),
 }
 
+SERVER_PARAMETERS = [pytest.param(case, marks=SERVER_SHOWS.get(case, ())) for case in SERVER_CASES]
+
 ELSEWHERE = ("HTTP/1.1 request", "TLS handshake", "something else than the preface", "truncated preface")
 """These fail a connection of their own."""
 
@@ -213,7 +218,7 @@ def test_the_table_of_answers_is_complete() -> None:
     assert list(SERVER_ANSWERS) == list(SERVER_CASES)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, marks=SERVER_SHOWS.get(case, ())) for case in SERVER_CASES])
+@pytest.mark.parametrize("case", SERVER_PARAMETERS)
 def test_what_the_server_answers_to_bad_input(case: str) -> None:
     async def main() -> None:
         async with (
@@ -240,6 +245,27 @@ def test_what_the_server_answers_to_bad_input(case: str) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("case", SERVER_PARAMETERS)
+def test_what_the_blocking_server_answers_is_the_same(case: str) -> None:
+    async def main() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            server = grpc_core.server(pool, options=LIMIT)
+            handler = grpc_core.unary_unary_rpc_method_handler(lambda request, context: request)
+            server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler(SERVICE, {"Echo": handler}),))
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            try:
+                async with await Raw.connect(port) as raw:
+                    assert await SERVER_CASES[case](raw) == SERVER_ANSWERS[case]
+                async with await Raw.connect(port) as raw:
+                    good = "`:status 200`, DATA, `grpc-status 0`"
+                    assert described(await raw.calls(1, REQUEST, GOOD)) == good
+            finally:
+                await asyncio.to_thread(server.stop(None).wait)
+
+    asyncio.run(main())
+
+
 # -- the client --------------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +280,11 @@ class BadServer:
         self.left = times
         self.then_close = then_close
         self.greeting = greeting
+        self._times = times
+
+    def anew(self) -> BadServer:
+        """The same server, which has not met a client yet."""
+        return BadServer(*self.build, times=self._times, then_close=self.then_close, greeting=self.greeting)
 
     async def __call__(self, raw: Raw) -> None:
         if self.greeting is not None and self.left:
@@ -411,6 +442,8 @@ CLIENT_SHOWS = {
     "DATA beyond the window": pytest.mark.wire("A9"),
 }
 
+CLIENT_PARAMETERS = [pytest.param(case, marks=CLIENT_SHOWS.get(case, ())) for case in CLIENT_CASES]
+
 CLIENT_ROWS = {row[0]: (row[1], row[2]) for row in table("What the client makes of bad servers")}
 
 
@@ -418,13 +451,13 @@ def test_the_table_of_bad_servers_is_complete() -> None:
     assert set(CLIENT_ROWS) == set(CLIENT_CASES)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, marks=CLIENT_SHOWS.get(case, ())) for case in CLIENT_CASES])
+@pytest.mark.parametrize("case", CLIENT_PARAMETERS)
 def test_what_the_client_makes_of_bad_servers(case: str) -> None:
     code, details = CLIENT_ROWS[case]
 
     async def main() -> None:
         options = (*LIMIT, ("grpc.initial_reconnect_backoff_ms", 10))
-        async with facing(CLIENT_CASES[case], greet=False, options=options) as channel:
+        async with facing(CLIENT_CASES[case].anew(), greet=False, options=options) as channel:
             call = method(channel)(b"", timeout=20)
             assert (await call.code()).name == code
             assert (await call.details()).startswith(details)
@@ -439,6 +472,32 @@ def test_what_the_client_makes_of_bad_servers(case: str) -> None:
             assert protocol.connection.receive_window.held == 0
 
     run(main())
+
+
+@pytest.mark.parametrize("case", CLIENT_PARAMETERS)
+def test_what_the_blocking_client_makes_of_bad_servers_is_the_same(case: str) -> None:
+    code, details = CLIENT_ROWS[case]
+    script = CLIENT_CASES[case].anew()
+
+    def ask(port: int) -> None:
+        options = (*LIMIT, ("grpc.initial_reconnect_backoff_ms", 10))
+        with grpc_core.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+            echo = channel.unary_unary("/test.Service/Echo")
+            call = echo.future(b"", timeout=20)
+            assert call.code().name == code
+            assert call.details().startswith(details)
+            if code == "OK":
+                assert call.result() == b"x"
+            else:
+                with pytest.raises(grpc_core.RpcError):
+                    call.result()
+            assert echo(b"", wait_for_ready=True, timeout=20) == b"good", "the channel goes on"
+
+    async def main() -> None:
+        async with raw_server(script, greet=False) as port:
+            await asyncio.to_thread(ask, port)
+
+    asyncio.run(main())
 
 
 # -- the rest of the page ----------------------------------------------------------------------------------------------
