@@ -210,6 +210,11 @@ class ClientCall:
             self._half_closed = True
             self._connection.send_data(self.stream_id, b"", True)
 
+    def observe(self, observer: Observer) -> None:
+        """Tell another one from now on."""
+        if self.code is None:
+            self._observer = observer
+
     @property
     def can_send(self) -> bool:
         """Whether the send queue has room for one more message."""

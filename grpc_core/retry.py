@@ -131,7 +131,7 @@ class CallRetry:
 
         `pushback` is what the server's trailers say, `random` is from 0 to 1. The caller makes the next attempt.
         """
-        wait_ms = None if pushback is None else _milliseconds(pushback)
+        wait_ms = None if pushback is None else milliseconds(pushback)
         refused = pushback is not None and wait_ms is None
         retryable = code in self._policy.codes
         if self._throttle is not None and (retryable or refused):
@@ -151,6 +151,6 @@ class CallRetry:
         return grown * (1 - JITTER + 2 * JITTER * random)
 
 
-def _milliseconds(pushback: str) -> int | None:
+def milliseconds(pushback: str) -> int | None:
     """What a server asks to wait; None for a negative number and for what is none, which both mean: do not retry."""
     return int(pushback) if pushback.isascii() and pushback.isdigit() and len(pushback) < 10 else None

@@ -11,23 +11,23 @@ the state it waits for. There is no second copy of that state.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.authentication import CredentialsFailed, credential_fields
 from grpc_core.aio.link import ConnectFailed
 from grpc_core.aio.protocol import ClientProtocol
-from grpc_core.calls import ClientCall
+from grpc_core.aio.retrying import Retrying
+from grpc_core.calls import ClientCall, Observer
 from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
 from grpc_core.explanation import Explanation
 from grpc_core.headers import with_fields
-from grpc_core.metadata import Fields, Metadata, MetadataPairs, encode_metadata
+from grpc_core.hedging import CallHedging
+from grpc_core.metadata import Fields, Metadata, encode_metadata
 from grpc_core.propagation import HANDLED
-from grpc_core.retry import PUSHBACK, CallRetry
 from grpc_core.status import StatusCode
 from grpc_core.target import format_peer
 from grpc_core.type_variables import Request, Response
@@ -44,7 +44,7 @@ CHANNEL_CLOSED = "Channel closed!"
 ALREADY_FINISHED = "RPC already finished."
 
 
-class Call(interfaces.Call, Generic[Request, Response]):
+class Call(Retrying, interfaces.Call, Generic[Request, Response]):
     """What all four kinds of call have in common: metadata, status, cancellation, deadline, callbacks."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings) -> None:
@@ -66,11 +66,11 @@ class Call(interfaces.Call, Generic[Request, Response]):
         self._starting: asyncio.Task[None] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._retry: CallRetry | None = None
-        self._retry_timer: asyncio.TimerHandle | None = None
+        self._hedging: CallHedging | None = None
         if method.config is not None:
             settings.apply(method.config)
             self._retry = method.channel.retry(method.config)
+            self._hedging = method.channel.hedging(method.config)
         self._parent = parent = HANDLED.get()
         if parent is not None:
             settings.timeout = parent.limit(settings.timeout)
@@ -173,6 +173,8 @@ class Call(interfaces.Call, Generic[Request, Response]):
             return
         if self._retry is not None and self._tries_again(attempt.code, attempt.trailing_metadata):
             return
+        if self._hedging is not None and attempt.code is StatusCode.OK:
+            self._hedging.succeeded()
         code, details = attempt.code, attempt.details
         if code is StatusCode.CANCELLED and self._deadline is not None and self._loop.time() >= self._deadline:
             code, details = StatusCode.DEADLINE_EXCEEDED, DEADLINE_EXCEEDED
@@ -184,22 +186,6 @@ class Call(interfaces.Call, Generic[Request, Response]):
     def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
         """The status that the caller sees, for the one that the attempt ended with."""
         return code, details
-
-    def _tries_again(self, code: StatusCode, trailing_metadata: MetadataPairs = ()) -> bool:
-        """Whether the retry policy has another attempt made, after a while (gRFC A6)."""
-        retry = self._retry
-        if retry is None or self._code is not None:
-            return False
-        if code is StatusCode.OK:
-            retry.succeeded()
-            return False
-        pushback = next((str(value) for key, value in trailing_metadata if key == PUSHBACK), None)
-        delay_s = retry.delay_s(code, pushback, random.random())
-        if delay_s is None:
-            return False
-        self._attempt = None
-        self._retry_timer = self._loop.call_later(delay_s, self._start)
-        return True
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -238,24 +224,20 @@ class Call(interfaces.Call, Generic[Request, Response]):
                 self._start_on(protocol)
 
     def _start_on(self, protocol: ClientProtocol) -> None:
-        fields = self._fields + self._credential_fields
-        timeout = None if self._deadline is None else encode_timeout(self._deadline - self._loop.time())
-        coding = self._settings.coding
-        head = self.method.head(coding)
         retry = self._retry
-        if retry is not None and retry.attempts > 1:
-            fields += ((b"grpc-previous-rpc-attempts", b"%d" % (retry.attempts - 1)),)
         try:
-            head = with_fields(head, fields, timeout)
-            self._attempt = protocol.session.start(head, self, coding, self.method.limits)
+            if self._hedging is None:
+                self._attempt = self.start_attempt(protocol, self, 0 if retry is None else retry.attempts - 1)
+            else:
+                hedges = self.method.channel.hedges(self, self._hedging)
+                hedges.begin(protocol)
+                self._attempt = cast(ClientCall, hedges)  # it stands in for the one that will win
         except Http2UsageError as error:
             self._finish(
                 StatusCode.RESOURCE_EXHAUSTED, str(error), "this side: the metadata is more than the server takes"
             )
             return
         self._protocol = protocol
-        if protocol.upkeep is not None:
-            protocol.upkeep.poll()
         try:
             self._on_started(self._attempt)
             if retry is not None:
@@ -266,14 +248,33 @@ class Call(interfaces.Call, Generic[Request, Response]):
         protocol.schedule_flush()
         self._wake()
 
+    def start_attempt(self, protocol: ClientProtocol, observer: Observer, previous: int) -> ClientCall:
+        """A stream with the call's head, after so many attempts that failed. Raises http2.UsageError."""
+        fields = self._fields + self._credential_fields
+        timeout = None if self._deadline is None else encode_timeout(self._deadline - self._loop.time())
+        coding = self._settings.coding
+        if previous:
+            fields += ((b"grpc-previous-rpc-attempts", b"%d" % previous),)
+        head = with_fields(self.method.head(coding), fields, timeout)
+        attempt = protocol.session.start(head, observer, coding, self.method.limits)
+        if protocol.upkeep is not None:
+            protocol.upkeep.poll()
+        return attempt
+
+    def settle_on(self, attempt: ClientCall, protocol: ClientProtocol) -> None:
+        """Of several attempts this is the one."""
+        self._attempt = attempt
+        self._protocol = protocol
+        self._wake()
+
+    @property
+    def settings(self) -> CallSettings:
+        """What the caller and the service config say about this call."""
+        return self._settings
+
     def _on_started(self, attempt: ClientCall) -> None:
         """Send what can be sent at once."""
         raise NotImplementedError
-
-    def _commit(self) -> None:
-        """There will be no further attempt."""
-        if self._retry is not None:
-            self._retry.commit()
 
     def _can_repeat(self, attempt: ClientCall) -> bool:
         """Whether an attempt that the server has not processed may be made again: only while nobody has seen of it,
@@ -281,6 +282,7 @@ class Call(interfaces.Call, Generic[Request, Response]):
         return (
             (self._settings.attempts == 0 or attempt.is_unsent)
             and self._code is None
+            and self._hedging is None
             and self._initial_metadata is None
             and not self.method.channel.is_closed
         )
@@ -355,26 +357,6 @@ class Call(interfaces.Call, Generic[Request, Response]):
         """Return when one more message may be queued, or the call is over."""
         while self._code is None and self._attempt is not None and not self._attempt.can_send:
             await self._changed()
-
-    def _hold(self, request: bytes) -> None:
-        """The one request is at hand for every attempt; one that is too large is not to be held for another."""
-        if self._retry is not None and not self._retry.has_room_for(len(request)):
-            self._retry.commit()
-
-    def keep(self, message: bytes, *, plain: bool) -> None:
-        """A request was sent, and may have to be sent again in another attempt."""
-        if self._retry is not None:
-            self._retry.keep(message, plain=plain)
-
-    def keep_end(self) -> None:
-        """No request follows those that were kept."""
-        if self._retry is not None:
-            self._retry.half_closed()
-
-    @property
-    def keeps_requests(self) -> bool:
-        """Whether what was sent can be sent again."""
-        return self._retry is not None and not self._retry.committed
 
     def end_with(self, code: StatusCode, details: str) -> None:
         """End the call with a status of ours, unless it is over."""

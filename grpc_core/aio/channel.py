@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self
 
 from grpc_core.aio import interfaces
-from grpc_core.aio.call import CHANNEL_CLOSED, UnaryUnaryCall
+from grpc_core.aio.call import CHANNEL_CLOSED, Call, UnaryUnaryCall
 from grpc_core.aio.describing import register_channel
 from grpc_core.aio.dialing import Connector
+from grpc_core.aio.hedges import Hedges
 from grpc_core.aio.interceptors import Step, client_steps
 from grpc_core.aio.link import Link
 from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
@@ -27,6 +28,7 @@ from grpc_core.credentials import (
 )
 from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head
+from grpc_core.hedging import CallHedging
 from grpc_core.metadata import MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.retry import CallRetry, Throttle
@@ -347,6 +349,14 @@ class Channel(StreamCalls):
         if config.retry is None or not self._retries:
             return None
         return CallRetry(config.retry, self._throttle, self._retry_bytes_max)
+
+    def hedging(self, config: MethodConfig) -> CallHedging | None:
+        """The hedging of one call of a method with this config."""
+        return None if config.hedging is None or not self._retries else CallHedging(config.hedging, self._throttle)
+
+    def hedges(self, call: Call[Any, Any], hedging: CallHedging) -> Hedges:
+        """What stands for the attempts of a hedged call."""
+        return Hedges(call, hedging, self._retry_bytes_max)
 
     def call_started(self, call: Running) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
