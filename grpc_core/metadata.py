@@ -61,9 +61,9 @@ class Metadata(Collection[tuple[str, MetadataValue]]):
 
     __slots__ = ("_values",)
 
-    def __init__(self, *pairs: tuple[str, MetadataValue]) -> None:
+    def __init__(self, *args: tuple[str, MetadataValue]) -> None:
         self._values: dict[str, list[MetadataValue]] = {}
-        for key, value in pairs:
+        for key, value in args:
             self.add(key, value)
 
     @classmethod

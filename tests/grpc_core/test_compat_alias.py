@@ -633,3 +633,28 @@ def test_a_missing_module_inside_the_program_is_its_own_affair(tmp_path: Path) -
     (tmp_path / "broken.py").write_text("import no_such_module\n")
     said = run("", tmp_path, "-m", "grpc_core.compat", "-m", "broken", status=1)
     assert "ModuleNotFoundError: No module named 'no_such_module'" in said
+
+
+def test_a_star_import_gives_the_public_names_and_no_others() -> None:
+    program = """
+        names = {}
+        exec("from grpc import *", names)
+        exec("from grpc.aio import *", aio := {})
+        exec("from grpc.experimental import *", experimental := {})
+        import grpc
+        assert sorted(set(names) - {"__builtins__"}) == sorted(grpc.__all__)
+        print(len(grpc.__all__), len(aio) - 1, len(experimental) - 1)
+    """
+    assert hidden(program) == "64 33 10\n"
+
+
+def test_every_private_name_can_be_had_and_is_one_of_grpcios() -> None:
+    program = """
+        import importlib
+        from grpc_core.compat.names import MODULES
+        for module, names in MODULES.items():
+            for name in names:
+                getattr(importlib.import_module(module), name)
+        print(sum(map(len, MODULES.values())) > 200)
+    """
+    assert hidden(program) == "True\n"
