@@ -11,7 +11,7 @@ What a scenario checks depends on the kind of its peer:
 | gRPC          | grpc_go, grpcio  | those of `cases`: its server and ours, each with its client and ours             |
 | HTTP/2 client | curl, nghttp     | 10 MiB from a file of `python -m http2 serve`, and 10 MiB to /echo and back      |
 
-That is `--case helloworld`. The official interop cases are another table, in `official_matrix`.
+That is `--case helloworld`. The official interop cases are other tables, in `official_matrix`.
 """
 
 from __future__ import annotations
@@ -393,7 +393,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--case",
         choices=CASES,
-        default=HELLOWORLD,
+        default=ALL,
         metavar="CASE",
         help=f"what is checked, of {', '.join(CASES)} (default: %(default)s)",
     )

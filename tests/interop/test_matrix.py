@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from interop import __main__ as command_line
-from interop import matrix
+from interop import matrix, official_matrix
 from interop.cases import CHECKS, Outcome
 from interop.matrix import SCENARIOS, Report, Result, Scenario, Workplace, is_fault, required, run_scenario
 from interop.peers import certificate, plait
@@ -243,7 +243,7 @@ def test_a_missing_peer_is_a_fault_where_it_is_required(
     peers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], names: str, exit_status: int
 ) -> None:
     monkeypatch.setenv("INTEROP_REQUIRE", names)
-    assert command_line.main(["matrix"]) == exit_status
+    assert command_line.main(["matrix", "--case", "helloworld"]) == exit_status
     assert ("MISSING (required)" in capsys.readouterr().out) == bool(exit_status)
 
 
@@ -254,7 +254,7 @@ def test_a_failure_is_a_fault(
     failing = Commands(python(GOOD_SERVER), client(lines, exit_status=1), "bad 1")
     monkeypatch.setitem(matrix.GRPC_PEERS, "grpcio", lambda: failing)
     results = tmp_path / "results.json"
-    assert command_line.main(["matrix", "--peers", "grpcio", "--json", str(results)]) == 1
+    assert command_line.main(["matrix", "--case", "helloworld", "--peers", "grpcio", "--json", str(results)]) == 1
     output = capsys.readouterr().out
     assert [row[4:] for row in rows(output)] == [
         ["FAIL", rows(output)[0][5], "6", "of", "7"],
@@ -271,18 +271,26 @@ def test_a_failure_is_a_fault(
 
 
 def test_only_the_chosen_peers_run(peers: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.main(["matrix", "--peers", "nghttp,grpc_go"]) == 0
+    assert command_line.main(["matrix", "--case", "helloworld", "--peers", "nghttp,grpc_go"]) == 0
     assert {row[0] for row in rows(capsys.readouterr().out)} == {"grpc_go", "nghttp"}
 
 
 def test_a_file_that_cannot_be_written(peers: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert command_line.main(["matrix", "--peers", "curl", "--json", str(tmp_path / "no" / "file")]) == 1
+    nowhere = str(tmp_path / "no" / "file")
+    assert command_line.main(["matrix", "--case", "helloworld", "--peers", "curl", "--json", nowhere]) == 1
     assert capsys.readouterr().err.endswith("No such file or directory\n")
 
 
 def test_only_what_is_chosen_is_spoken_over(peers: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.main(["matrix", "--peers", "nghttp,grpcio", "--over", "TLS"]) == 0
+    assert command_line.main(["matrix", "--case", "helloworld", "--peers", "nghttp,grpcio", "--over", "TLS"]) == 0
     assert [row[:4] for row in rows(capsys.readouterr().out)] == [["nghttp", "plait", "nghttp", "TLS"]]
+
+
+def test_without_a_case_all_are_run(peers: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(official_matrix, "run_cases", lambda *arguments: asked.append(arguments[:3]))
+    assert command_line.main(["matrix", "--peers", "nghttp"]) == 0
+    assert asked == [(official_matrix.ALL_CASES, ("nghttp",), matrix.OVER)]
 
 
 @pytest.mark.parametrize(
@@ -336,7 +344,7 @@ def test_nothing_is_left_behind(signal_number: signal.Signals, exit_status: int)
     mark = f"PLAIT_TEST_MARK={os.getpid()}-{signal_number}"
     name, value = mark.split("=")
     with subprocess.Popen(
-        [sys.executable, "-m", "interop", "matrix", "--peers", "grpcio"],
+        [sys.executable, "-m", "interop", "matrix", "--case", "helloworld", "--peers", "grpcio"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**environment(), name: value},
