@@ -23,7 +23,7 @@ from grpc_core import interfaces
 from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import CallCredentials
-from grpc_core.errors import RpcError, UsageError
+from grpc_core.errors import RpcError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
@@ -34,8 +34,6 @@ NOT_AN_INTERCEPTOR: Final = (
     "interceptor must be grpc.UnaryUnaryClientInterceptor or grpc.UnaryStreamClientInterceptor or "
     "grpc.StreamUnaryClientInterceptor or grpc.StreamStreamClientInterceptor"
 )
-
-NO_STREAMS: Final = "a stream does not go through blocking interceptors; call_bidirectional_streaming does"
 
 KINDS: Final = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
@@ -439,10 +437,6 @@ class _Channel(StreamCalls, interfaces.Channel):
     ) -> Any:
         """A callable for a method with a stream of requests and a stream of responses."""
         return self._callable("stream_stream", method, request_serializer, response_deserializer, _registered_method)
-
-    def stream(self, *method: Any, **settings: Any) -> NoReturn:
-        """Interceptors are given iterators of requests, and a stream has none: raises UsageError."""
-        raise UsageError(NO_STREAMS)
 
     def subscribe(self, callback: Callable[[ChannelConnectivity], None], try_to_connect: bool | None = False) -> None:
         """As the channel inside."""

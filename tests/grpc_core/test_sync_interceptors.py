@@ -460,8 +460,10 @@ def test_the_helpers_of_a_channel_go_through_interceptors() -> None:
         assert channel.call_client_streaming(f"/{SERVICE}/su_join", [b"a", b"b"]) == b"a,b"
         assert list(channel.call_bidirectional_streaming(f"/{SERVICE}/ss_chat", [b"a"])) == [b"re: a"]
         assert seen == list(KINDS)
-        with pytest.raises(aio.UsageError, match="does not go through blocking interceptors"):
-            channel.stream(f"/{SERVICE}/ss_chat")
+        with channel.stream(f"/{SERVICE}/ss_chat") as stream:
+            stream.send(b"a")
+            assert stream.recv(timeout=PATIENCE_S) == b"re: a"
+        assert seen == [*KINDS, "stream_stream"]
 
 
 def test_our_interceptors_on_grpcios_channel_and_the_reverse() -> None:
