@@ -285,10 +285,15 @@ class Raw(Script):
         return frames
 
     async def calls(self, stream_id: int, fields: Iterable[Field], *content: bytes) -> list[Frame]:
-        """Make a request, its last frame with END_STREAM; the answer."""
-        self.sends(self.headers(stream_id, fields, end_stream=not content))
-        for index, part in enumerate(content):
-            self.sends(self.data(stream_id, part, end_stream=index == len(content) - 1))
+        """Make a request in one write, its last frame with END_STREAM; the answer.
+
+        One write, because a server that refuses the head asks a client to stop which has not ended its request yet.
+        """
+        frames = [self.headers(stream_id, fields, end_stream=not content)]
+        frames += [self.data(stream_id, part) for part in content[:-1]]
+        if content:
+            frames.append(self.data(stream_id, content[-1], end_stream=True))
+        self.sends(*frames)
         return await self.answer(stream_id)
 
     async def __aenter__(self) -> Self:

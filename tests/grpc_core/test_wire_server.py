@@ -58,7 +58,8 @@ def fields_of(frame: Frame) -> dict[bytes, bytes]:
 async def tells(request: bytes, context: aio.ServicerContext) -> bytes:
     """What the handler sees of its request, evaluated by `seen`."""
     path, authority = context._call.request.path, context._call.request.authority
-    return repr((path, authority, context.invocation_metadata(), context.time_remaining())).encode()
+    metadata = tuple(tuple(pair) for pair in context.invocation_metadata())
+    return repr((path, authority, metadata, context.time_remaining())).encode()
 
 
 def seen(frames: list[Frame]) -> Any:
