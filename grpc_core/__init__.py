@@ -24,6 +24,8 @@ Where is ...?
 | tests in memory, and a clock for them           | `testing`                               |
 | interceptors                                    | `aio.interceptors`, `sync.interceptors` |
 | stubs without generated code; the protoc plugin | `stub`, `codegen`                       |
+| health and reflection, and who asks for them    | `health`, `reflection`, `caller`        |
+| a server to try things on                       | `serve`, `demo`, `route_guide`          |
 | what generated code is made of                  | `generated`                             |
 | calls without a channel in sight                | `experimental`                          |
 """
