@@ -15,6 +15,10 @@ Where is ...?
 | methods and handlers                            | `methods`                               |
 | handlers and calls as streams; a router         | `router`, `aio.streams`, `sync.streams` |
 | targets, options, backoff                       | `target`, `options`, `backoff`          |
+| where a channel connects to                     | `resolver`, `balancing`, `proxy`        |
+| how its connections are made and replaced       | `aio.link`, `.subchannel`, `.dialing`   |
+| how connections are kept, and how long          | `keepalive`, `lifetime`, `aio.upkeep`   |
+| what is configured for methods; calls again     | `service_config`, `retry`, `hedging`    |
 | TLS, local and call credentials                 | `credentials`, `locality`               |
 | message compression                             | `compression`                           |
 | what calls inherit that a handler makes         | `propagation`                           |

@@ -97,7 +97,11 @@ class Link:
     def ready(self) -> ClientProtocol | None:
         """The connection for a new call, or None when there is none yet."""
         rotation = self._rotation
-        for _ in rotation.items:
+        items = rotation.items
+        if len(items) == 1:  # as with pick_first: on the way of every call
+            only = items[0]
+            return only if only.session.accepts_calls else None
+        for _ in items:
             protocol = rotation.next()
             if protocol is not None and protocol.session.accepts_calls:
                 return protocol

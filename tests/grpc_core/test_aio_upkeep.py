@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.status import StatusCode
 from http2.errors import ErrorCode
 from http2.frames import PING, build_goaway, build_ping, parse_goaway
+from interop.peers import grpc_go, process
+from interop.peers.peer import Missing
 from tests.grpc_core.support import (
     GOAWAY,
     HEADERS,
@@ -452,6 +455,31 @@ def test_a_grpcio_server_answers_our_pings_or_sends_us_away(grpcio_server: Any) 
             assert channel.link._dialer.ping_backoff == 2
 
     run(main())
+
+
+@pytest.mark.wire("W140", "W145")
+@pytest.mark.timeout(600)  # it may build the Go programs
+def test_a_grpc_go_server_sends_us_away_for_too_many_pings(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        command = grpc_go.commands().server
+    except Missing as missing:
+        if "grpc_go" in os.environ.get("INTEROP_REQUIRE", "").replace(" ", "").split(","):
+            raise
+        pytest.skip(str(missing))
+
+    async def main(address: str) -> None:
+        pinging = options(keepalive_time_ms=20, keepalive_permit_without_calls=1, http2__max_pings_without_data=0)
+        tap = WireTap()
+        async with aio.Channel(address, pinging, tap=tap) as channel:
+            await channel.channel_ready()
+            await channel.wait_for_state_change(ChannelConnectivity.READY)
+            assert channel.link._dialer.ping_backoff == 2
+        goaways = [parse_goaway(payload) for _, payload in tap.of("received", GOAWAY)]
+        assert [(code, text) for _, code, text in goaways] == [(ErrorCode.ENHANCE_YOUR_CALM, b"too_many_pings")]
+
+    with process.serving(command) as server:
+        run(main(server.address))
+    assert "too_many_pings" in caplog.text
 
 
 @pytest.mark.wire("W144")
