@@ -12,9 +12,10 @@ from grpc_core.aio.call import CHANNEL_CLOSED, Call, UnaryUnaryCall
 from grpc_core.aio.describing import register_channel
 from grpc_core.aio.dialing import Connector
 from grpc_core.aio.hedges import Hedges
+from grpc_core.aio.held import HeldStreamStreamCall, HeldUnaryStreamCall
 from grpc_core.aio.interceptors import Step, client_steps
 from grpc_core.aio.link import Link
-from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
+from grpc_core.aio.streaming import RequestIterator, StreamUnaryCall
 from grpc_core.aio.streams import StreamCalls
 from grpc_core.compression import Coding, coding_of
 from grpc_core.connectivity import ChannelConnectivity
@@ -142,7 +143,7 @@ class UnaryStreamMultiCallable(_MultiCallable[Request, Response]):
     ) -> interfaces.UnaryStreamCall[Request, Response]:
         """Start a call; iterate over it, or `read` from it."""
         settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
-        return UnaryStreamCall(self._method, settings, request)
+        return HeldUnaryStreamCall(self._method, settings, request)
 
 
 class StreamUnaryMultiCallable(_MultiCallable[Request, Response]):
@@ -176,7 +177,7 @@ class StreamStreamMultiCallable(_MultiCallable[Request, Response]):
     ) -> interfaces.StreamStreamCall[Request, Response]:
         """Start a call. Requests as for `StreamUnaryMultiCallable`, responses as for `UnaryStreamMultiCallable`."""
         settings = self._method.channel.settings(timeout, metadata, credentials, wait_for_ready, compression)
-        return StreamStreamCall(self._method, settings, request_iterator)
+        return HeldStreamStreamCall(self._method, settings, request_iterator)
 
 
 class Running(Protocol):

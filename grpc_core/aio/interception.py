@@ -25,6 +25,7 @@ from grpc_core.aio.channel import (
     UnaryStreamMultiCallable,
     UnaryUnaryMultiCallable,
 )
+from grpc_core.aio.held import HeldStreamStreamCall, HeldUnaryStreamCall
 from grpc_core.aio.intercepted import (
     InterceptedStreamStreamCall,
     InterceptedStreamUnaryCall,
@@ -33,7 +34,7 @@ from grpc_core.aio.intercepted import (
 )
 from grpc_core.aio.interceptors import ClientCallDetails, Step
 from grpc_core.aio.responses import ResponseOnly, ResponsesOnly, StreamResponsesOnly
-from grpc_core.aio.streaming import RequestIterator, StreamStreamCall, StreamUnaryCall, UnaryStreamCall
+from grpc_core.aio.streaming import RequestIterator, StreamUnaryCall
 from grpc_core.metadata import Metadata
 from grpc_core.type_variables import Request, Response
 
@@ -48,9 +49,9 @@ class Kind(NamedTuple):
 
 
 UNARY_UNARY = Kind(UnaryUnaryCall, ResponseOnly)
-UNARY_STREAM = Kind(UnaryStreamCall, ResponsesOnly)
+UNARY_STREAM = Kind(HeldUnaryStreamCall, ResponsesOnly)
 STREAM_UNARY = Kind(StreamUnaryCall, ResponseOnly)
-STREAM_STREAM = Kind(StreamStreamCall, StreamResponsesOnly)
+STREAM_STREAM = Kind(HeldStreamStreamCall, StreamResponsesOnly)
 
 
 class Pipeline:

@@ -8,7 +8,7 @@ taken holds the server back. Neither waits for the other: one task may write whi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Generic
 
 from grpc_core.aio import interfaces
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RequestIterator = AsyncIterable[Request] | Iterable[Request]
 
 HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
+COLLECTED = "Cancelled upon garbage collection!"
 STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 
@@ -38,15 +39,15 @@ class RequestWriter(Generic[Request]):
         self.has_sent = False
         self.next_is_plain = False
         self._by_iterator = requests is not None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         if requests is not None:
-            self._task = asyncio.get_running_loop().create_task(self._send_all(requests))
+            self.task = asyncio.get_running_loop().create_task(self._send_all(requests))
             call.add_done_callback(lambda _: self.stop())
 
     def stop(self) -> None:
         """The call is over: take no more from the iterator."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
 
     async def write(self, request: Request) -> None:
         """Send one request; returns when there is room for the next."""
@@ -107,15 +108,17 @@ class RequestWriter(Generic[Request]):
 
 
 class StreamResponse(Call[Request, Response]):
-    """A call with a stream of responses: `async for`, or `read`."""
+    """A call with a stream of responses; callers hold it by a handle (`held`)."""
 
     _style: str | None = None
     _attempt: ClientCall | None = None  # also where a request that cannot be serialized ends the making of the call
 
-    async def read(self) -> Response | EndOfFile:
-        """The next response, or `EOF` when the call is over and OK. Raises AioRpcError for any other end."""
-        self._use("read")
-        return await self._next()
+    def abandon(self) -> None:
+        """Nobody will read the responses: end the call. From any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._cancel, COLLECTED)
+        except RuntimeError:
+            pass  # the loop is closed, and the call gone with it
 
     def __del__(self) -> None:
         """A call that is over and dropped with responses unread gives their octets back: others need the window."""
@@ -131,20 +134,14 @@ class StreamResponse(Call[Request, Response]):
 
         self._loop.call_soon_threadsafe(give_back)  # the collector may run in any thread
 
-    def __aiter__(self) -> AsyncIterator[Response]:
-        self._use("iterator")
-        return self._iterate()
-
-    async def _iterate(self) -> AsyncIterator[Response]:
-        while (response := await self._next()) is not EOF:
-            yield response  # type: ignore[misc]  # it is not EOF
-
-    def _use(self, style: str) -> None:
+    def use(self, style: str) -> None:
+        """The responses are taken in this style; raises UsageError when they were taken in another."""
         if self._style not in (None, style):
             raise UsageError(STYLES_MIXED)
         self._style = style
 
-    async def _next(self) -> Response | EndOfFile:
+    async def next_response(self) -> Response | EndOfFile:
+        """The next response, or `EOF` when the call is over and OK. Raises AioRpcError for any other end."""
         try:
             while True:
                 attempt = self._attempt
@@ -162,7 +159,7 @@ class StreamResponse(Call[Request, Response]):
             raise
 
 
-class UnaryStreamCall(StreamResponse[Request, Response], interfaces.UnaryStreamCall[Request, Response]):
+class UnaryStreamCall(StreamResponse[Request, Response]):
     """One request, a stream of responses."""
 
     def __init__(self, method: Method[Request, Response], settings: CallSettings, request: Request) -> None:
@@ -201,8 +198,13 @@ class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCa
         return super()._can_repeat(attempt) and (self.keeps_requests or not self._writer.has_sent)
 
 
-class StreamStreamCall(StreamResponse[Request, Response], interfaces.StreamStreamCall[Request, Response]):
+class StreamStreamCall(StreamResponse[Request, Response]):
     """A stream of requests and a stream of responses, each at its own pace."""
+
+    @property
+    def sending(self) -> asyncio.Task[None] | None:
+        """What takes requests from the iterator that was given, if one was."""
+        return self._writer.task
 
     def __init__(
         self, method: Method[Request, Response], settings: CallSettings, requests: RequestIterator[Request] | None
