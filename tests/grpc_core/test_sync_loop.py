@@ -70,7 +70,7 @@ def test_nothing_is_left_after_closing_but_the_one_thread() -> None:
             assert len(list(channel.unary_stream("/t.S/Count")(b"9"))) == 9
             grpc_core.channel_ready_future(channel).result(10)
     server.stop(None).wait()
-    server._handlers._pool.shutdown()
+    server._entry._pool.shutdown()
     for thread in threading.enumerate():
         if thread.name == "grpc_core callbacks":
             thread.join()
