@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench soak interop clean
+.PHONY: demo test check bench soak interop generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
