@@ -130,3 +130,36 @@ def test_a_closed_outlet_takes_nothing_and_frees_who_waits() -> None:
         return [message async for message in outlet]
 
     assert io.run(drain()) == []
+
+
+def test_an_inlet_says_of_the_message_taken_last_whether_it_came_compressed() -> None:
+    io = loop.current()
+    inlet = Inlet(io.loop)
+
+    async def fill() -> None:
+        for was_compressed in (True, False, True):
+            await inlet.put(b"message", was_compressed)
+        inlet.end()
+
+    io.run(fill())
+    assert not inlet.taken_was_compressed, "none is taken yet"
+    assert [(inlet.take(), inlet.taken_was_compressed)[1] for _ in range(3)] == [True, False, True]
+    assert inlet.take() is None
+    assert inlet.taken_was_compressed, "the end is no message"
+
+
+def test_an_outlet_announces_a_message_that_is_to_be_sent_as_it_is() -> None:
+    io = loop.current()
+    outlet = Outlet(io.loop)
+    seen: list[bytes | str] = []
+    outlet.before_plain = lambda: seen.append("plain:")
+    for message, plain in ((b"1", False), (b"2", True), (b"3", False)):
+        outlet.put(message, plain)
+    outlet.end()
+
+    async def drain() -> None:
+        async for message in outlet:
+            seen.append(message)
+
+    io.run(drain())
+    assert seen == [b"1", "plain:", b"2", b"3"]
