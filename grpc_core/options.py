@@ -23,12 +23,15 @@ from http2 import Config
 
 ChannelOptions = Iterable[tuple[str, Any]]
 
+_FIELD_BLOCK_BYTES_MIN = 262_144
 _CONFIG = Config(
     # A message of the default size limit must not need many round trips; what an unread stream costs stays bounded.
     stream_window_bytes=1_048_576,
     connection_window_bytes=4_194_304,
     # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
     field_list_bytes_max=16_384,
+    field_block_bytes_max=_FIELD_BLOCK_BYTES_MIN,
+    continuation_frames_max=_FIELD_BLOCK_BYTES_MIN // 16_384 + 1,
     # Cancelling is ordinary in gRPC (deadlines, hedging): a whole connection's calls at once, several times a second.
     # What a cancelled call may cost is bounded by `aio.server`, which counts handlers until they end.
     resets_max=2_000,
@@ -114,15 +117,20 @@ def parse_options(options: ChannelOptions | None) -> Options:
             service_config = parse_service_config(text("service_config"))
         except ValueError as error:
             raise ValueError(f"channel option grpc.service_config: {error}")
+    field_list_bytes_max = number(
+        "absolute_max_metadata_size", max(number("max_metadata_size", 8_192) * 5 // 4, _CONFIG.field_list_bytes_max)
+    )
+    # Metadata somewhat over the limit costs its call alone; only what is over this costs the connection.
+    field_block_bytes_max = max(2 * field_list_bytes_max, _FIELD_BLOCK_BYTES_MIN)
     config = replace(
         _CONFIG,
+        field_block_bytes_max=field_block_bytes_max,
+        continuation_frames_max=field_block_bytes_max // 16_384 + 1,
+        field_list_bytes_max=field_list_bytes_max,
         concurrent_streams_max=_positive(number("max_concurrent_streams", _CONFIG.concurrent_streams_max)),
         frame_bytes_max=min(max(number("http2.max_frame_size", _CONFIG.frame_bytes_max), 16_384), 16_777_215),
         header_table_bytes=number("http2.hpack_table_size.decoder", _CONFIG.header_table_bytes),
         encoder_table_bytes_max=number("http2.hpack_table_size.encoder", _CONFIG.encoder_table_bytes_max),
-        field_list_bytes_max=number(
-            "absolute_max_metadata_size", max(number("max_metadata_size", 8_192) * 5 // 4, _CONFIG.field_list_bytes_max)
-        ),
     )
     return Options(
         config=config,

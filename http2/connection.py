@@ -94,7 +94,11 @@ class Connection:
         self.scheduler = Scheduler()
         self.guard = Guard(config)
         self.decoder: Decoder[Head] = Decoder(
-            self._read_head, list_bytes_max=config.field_list_bytes_max, fields_max=config.fields_max
+            self._read_head,
+            list_bytes_max=config.field_list_bytes_max,
+            fields_max=config.fields_max,
+            # No string may be what ends the connection in a block that is not too large: Huffman at most doubles it.
+            string_bytes_max=2 * config.field_block_bytes_max,
         )
         self.encoder = Encoder(table_bytes_max=config.encoder_table_bytes_max)
         self.receive_window = ReceiveWindow(DEFAULT_WINDOW)

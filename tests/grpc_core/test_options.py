@@ -36,6 +36,8 @@ UNDERSTOOD: list[tuple[str, Any, str, Any]] = [
     ("grpc.http2.hpack_table_size.encoder", 0, "config.encoder_table_bytes_max", 0),
     ("grpc.max_metadata_size", 100, "config.field_list_bytes_max", 16_384),
     ("grpc.max_metadata_size", 100_000, "config.field_list_bytes_max", 125_000),
+    ("grpc.max_metadata_size", 1_000_000, "config.field_block_bytes_max", 2_500_000),
+    ("grpc.max_metadata_size", 1_000_000, "config.continuation_frames_max", 153),
     ("grpc.absolute_max_metadata_size", 1_000, "config.field_list_bytes_max", 1_000),
     ("grpc.initial_reconnect_backoff_ms", 50, "backoff.initial_s", 0.05),
     ("grpc.max_reconnect_backoff_ms", 2_000, "backoff.maximum_s", 2.0),

@@ -44,6 +44,7 @@ from tests.grpc_core.support import (
     serving,
     status_of,
 )
+from tests.support.modules import MODULES
 from tests.support.peer import Frame
 
 TEXT = b"compress me, " * 100
@@ -565,6 +566,7 @@ SIZES = [
     ((), 16_384),
     ((("grpc.max_metadata_size", 4_000),), 16_384),
     ((("grpc.max_metadata_size", 40_000),), 50_000),
+    ((("grpc.max_metadata_size", 1_000_000),), 1_250_000),
     ((("grpc.absolute_max_metadata_size", 2_000),), 2_000),
 ]
 
@@ -631,3 +633,37 @@ def test_the_limit_of_metadata_holds_for_responses_too(where: str, over: int) ->
             assert announced.seen == [limit]
 
     run(main())
+
+
+@pytest.mark.wire("W037", "W039")
+@pytest.mark.parametrize("size", [9_000, 17_000, 100_000])
+def test_metadata_over_the_limit_between_grpcio_and_us(size: int) -> None:
+    """Whoever finds it, the sender by the announced limit or the receiver: RESOURCE_EXHAUSTED, in all directions."""
+    grpcio = MODULES["grpcio"]()
+    metadata = (("x-large", "v" * size),)
+
+    async def large(request: bytes, context: Any) -> bytes:
+        if request == b"initial":
+            await context.send_initial_metadata(metadata)
+        if request == b"trailing":
+            context.set_trailing_metadata(metadata)
+        return request
+
+    async def main() -> None:
+        handler = grpc.unary_unary_rpc_method_handler(large)
+        server = aio.server()
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("s", {"M": handler}),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        # Its own soft limit would refuse at random what is between 8 and 16 KiB.
+        options = (("grpc.max_metadata_size", 16_384), ("grpc.absolute_max_metadata_size", 16_384))
+        async with grpcio.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+            echo = channel.unary_unary("/s/M")
+            expected = "OK" if size < 16_384 else "RESOURCE_EXHAUSTED"
+            for request, sent in ((b"x", metadata), (b"initial", ()), (b"trailing", ())):
+                call = echo(request, metadata=sent, timeout=20)
+                assert (await call.code()).name == expected, request
+            assert await echo(b"good") == b"good"
+        await server.stop(None)
+
+    asyncio.run(main())
