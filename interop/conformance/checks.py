@@ -194,6 +194,14 @@ class Passive:
         stream = self._streams.get(stream_id)
         return stream is not None and stream.ended
 
+    def room(self, stream_id: int) -> int:
+        """What the windows that were granted to us allow us to send on a stream; on 0, the connection's window."""
+        if stream_id == 0:
+            return self._connection_granted_to_us
+        stream = self._streams.get(stream_id)
+        own = self._initial_granted_to_us + (stream.granted_to_us if stream is not None else 0)
+        return min(own, self._connection_granted_to_us)
+
     @property
     def we_went_away(self) -> bool:
         """Whether we sent GOAWAY, so that the other end may close when all is done."""

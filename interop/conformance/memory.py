@@ -16,7 +16,8 @@ What an adapter must have is a `Stack`: octets in, octets out. With that, any Py
 
     run_case(case, MemoryConnector(server=MyServer), TARGET)
 
-A client has `request(content)` and `results()` besides. `stacks/` holds the adapters that are shipped.
+A server consumes the content of a POST to `TARGET.hold_path` only when it has ended. A client has `request` and
+`results()` besides. `stacks/` holds the adapters that are shipped.
 """
 
 from __future__ import annotations
@@ -53,8 +54,11 @@ class Stack(Protocol):
 class ClientStack(Stack, Protocol):
     """A client's end."""
 
-    def request(self, content: bytes | None) -> None:
-        """Make a request of `TARGET`: GET, or POST of the content. The octets leave with the next `receive`."""
+    def request(self, content: bytes | None, hold: bool) -> None:
+        """Make a request of `TARGET`: GET, or POST of the content. The octets leave with the next `receive`.
+
+        With `hold` nothing of the answer is consumed before it has ended.
+        """
 
     def results(self) -> list[ClientResult]:
         """What became of the requests, in their order."""
@@ -70,6 +74,7 @@ class MemoryDriver:
         self._ended = False
         self._closed = False
         self.crashed = ""
+        self.was_reset = False
 
     def send(self, octets: bytes) -> None:
         """Give octets to the stack and keep what it says."""
@@ -113,7 +118,7 @@ class MemoryDriver:
         """Time stands still."""
         return 0.0
 
-    def request(self, content: bytes | None) -> None:
+    def request(self, content: bytes | None, hold: bool) -> None:
         """Have the client make a request."""
         request = getattr(self._stack, "request", None)
         if request is None:
@@ -121,7 +126,7 @@ class MemoryDriver:
         if self._ended:
             return
         try:
-            request(content)
+            request(content, hold)
         except Exception as error:
             self.crashed = f"{type(error).__name__}: {error}"
             self._ended = True
@@ -135,7 +140,7 @@ class MemoryDriver:
 class MemoryConnector:
     """Makes a new stack for each connection."""
 
-    offers: frozenset[str] = frozenset({"memory"})
+    offers: frozenset[str] = frozenset({"memory", "hold"})
 
     def __init__(
         self, server: Callable[[], Stack] | None = None, client: Callable[[], ClientStack] | None = None

@@ -80,6 +80,8 @@ class Begin:
     end: bool = False
     extra: Block = ()
     content: bytes | None = None
+    hold: bool = False
+    """What comes for the application stays unused, so that no window is given back; the case `needs` "hold"."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,8 @@ class H2spec:
 class Case:
     """One case. `group` is the line of the list it belongs to (`FRM-01`), `id` the group and a name in it.
 
-    `needs` names what not every way of running offers: "tls", "time" (a timeout of the other end passes), "process".
+    `needs` names what not every way of running offers: "hold" (`Begin.hold`), "time" (a timeout of the other end
+    passes; `patience_s` is how long that may take), "tls".
     """
 
     id: str
@@ -318,6 +321,7 @@ class Case:
     behaviour: Behaviour = field(default_factory=Behaviour)
     h2spec: tuple[H2spec, ...] = ()
     needs: frozenset[str] = frozenset()
+    patience_s: float = 0.0
     barrier: bool = True
     """Whether a PING may follow the script: not inside a field block, nor inside a frame that never ends."""
 

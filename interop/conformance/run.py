@@ -18,7 +18,7 @@ An error that comes late, during 4, is the outcome of the case as if it had come
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -59,6 +59,10 @@ class Driver(Protocol):
     def crashed(self) -> str:
         """The exception or the exit that ended it; empty while there is none."""
 
+    @property
+    def was_reset(self) -> bool:
+        """Whether the end that was received was an error of the transport (of TCP: RST)."""
+
     def send(self, octets: bytes) -> None:
         """Give octets to the other end. When it has gone, nothing happens: the end is then received."""
 
@@ -71,8 +75,11 @@ class Driver(Protocol):
     def now(self) -> float:
         """Seconds on a clock that never goes back; in memory it may stand still."""
 
-    def request(self, content: bytes | None) -> None:
-        """Have a client under test make a request, GET or POST, on this connection. Raises CannotDo."""
+    def request(self, content: bytes | None, hold: bool) -> None:
+        """Have a client under test make a request, GET or POST, on this connection. Raises CannotDo.
+
+        With `hold` its user does not consume the answer before it has ended.
+        """
 
     def results(self) -> list[ClientResult]:
         """What a client under test has told about its requests, in their order."""
@@ -165,6 +172,8 @@ class Run:
             if tester.is_over or (octets := self.driver.receive(deadline)) is None:
                 return False
             self._take(octets)
+            if self.driver.now() > deadline:  # it talks without end, and not about this
+                return is_met()
 
     def drain(self) -> bool:
         """Read on after GOAWAY, until the connection ends. False when it does not in time."""
@@ -172,7 +181,7 @@ class Run:
         tester = self.tester
         while not tester.has_ended:
             octets = self.driver.receive(deadline)
-            if octets is None:
+            if octets is None or self.driver.now() > deadline:
                 return False
             self._take(octets)
             tester.take_output()
@@ -182,7 +191,7 @@ class Run:
         if octets:
             self.tester.receive(octets)
         else:
-            self.tester.receive_end()
+            self.tester.receive_end(was_reset=self.driver.was_reset)
 
     def handshake(self) -> bool:
         """Preface and SETTINGS both ways, and their acknowledgements."""
@@ -200,7 +209,7 @@ class Run:
             return self._begin(step)
         elif isinstance(step, Ask):
             self.flush()
-            self.driver.request(step.content)
+            self.driver.request(step.content, False)
         elif isinstance(step, Finish):
             tester.finish(step.stream, step.content)
             return self._wait(Await(What.ANSWER if tester.role is Role.SERVER else What.RESULT, step.stream))
@@ -222,11 +231,11 @@ class Run:
     def _begin(self, step: Begin) -> str:
         tester = self.tester
         if tester.role is Role.SERVER:
-            tester.begin(step.end, step.extra)
+            tester.begin(step)
             self.flush()
             return ""
         self.requests += 1
-        self.driver.request(step.content)
+        self.driver.request(step.content, step.hold)
         return self._wait(Await(What.REQUEST, count=self.requests))
 
     def _wait(self, wait: Await) -> str:
@@ -258,6 +267,8 @@ def _one_by_one(octets: bytes) -> Iterator[bytes]:
 def run_case(case: Case, connector: Connector, target: Target, options: Options | None = None) -> Result:
     """Run a case and judge it. Raises OSError when whom is tested cannot be reached at all."""
     options = options or Options()
+    if case.patience_s > options.timeout_s:
+        options = replace(options, timeout_s=case.patience_s)
     missing = case.needs - connector.offers
     if missing:
         return Result(case, options.delivery, skipped=f"needs {', '.join(sorted(missing))}")
@@ -389,4 +400,4 @@ def learn(connector: Connector, target: Target, timeout_s: float = 5.0) -> Targe
     if get.status != 200:
         raise Unusable(f"GET {target.path} is answered with {get.status} {show(get.content)}; name a path with 200")
     echoes = post.status == 200 and post.content == Finish().content
-    return Target(target.scheme, target.authority, target.path, target.echo_path, echoes, get, post)
+    return replace(target, echoes=echoes, get=get, post=post)

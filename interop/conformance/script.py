@@ -65,6 +65,7 @@ class Symbol(Enum):
     AUTHORITY = "authority"
     PATH = "path"  # answers GET with 200 and a body that is always the same
     ECHO = "echo"  # answers POST with 200 and the request's content, or with what the reference request got
+    HOLD = "hold"  # as ECHO, and does not consume the content before it has ended (a case with it `needs` "hold")
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,26 @@ class FrameSize:
         return size
 
 
+@dataclass(frozen=True)
+class Room:
+    """What the windows of whom is tested allow us to send on a stream now, and `more` octets."""
+
+    stream: StreamId
+    more: int = 0
+
+    def octets_in(self, context: Context) -> int:
+        """The number."""
+        return max(0, context.room(context.stream_id(self.stream)) + self.more)
+
+
+Size = FrameSize | Room
+
+
 class Context(Protocol):
     """Who puts the values in."""
+
+    def room(self, stream_id: int) -> int:
+        """What both windows of whom is tested allow us to send on a stream; on 0, the connection's window."""
 
     @property
     def frame_bytes_max(self) -> int:
@@ -208,7 +227,7 @@ class Uint31:
 class Filler:
     """So many octets of zero."""
 
-    size: FrameSize
+    size: Size
 
     def octets(self, context: Context) -> bytes:
         """The octets."""
@@ -316,7 +335,31 @@ class Raw:
         return self.raw
 
 
-Spec = Frame | FieldBlock | Raw
+@dataclass(frozen=True)
+class Content:
+    """So many octets in as many DATA frames of 2^14 octets as they need."""
+
+    stream: StreamId
+    size: Size | int
+    end_stream: bool = False
+
+    def octets(self, context: Context) -> bytes:
+        """The frames. Raises CannotDo for more than is sensible to send."""
+        size = self.size if isinstance(self.size, int) else self.size.octets_in(context)
+        if size > CONTENT_MAX:
+            raise CannotDo(f"its window is {size} octets large; more than {CONTENT_MAX} are not sent to fill one")
+        stream_id = context.stream_id(self.stream)
+        frames = []
+        for start in range(0, max(size, 1), 16_384):
+            length = min(16_384, size - start)
+            last = start + length >= size
+            frames.append(build_frame(DATA, END_STREAM if self.end_stream and last else 0, stream_id, b"c" * length))
+        return b"".join(frames)
+
+
+CONTENT_MAX = 1 << 24
+
+Spec = Frame | FieldBlock | Content | Raw
 
 
 def _padded(

@@ -64,4 +64,4 @@ def select(
 
 def _is_named(case_id: str, wanted: str) -> bool:
     """A group, a line or a case: "SET", "SET-01", "SET-01.empty"."""
-    return case_id == wanted or case_id.startswith((f"{wanted}.", f"{wanted}-"))
+    return case_id == wanted or ("." not in wanted and case_id.startswith((f"{wanted}.", f"{wanted}-")))

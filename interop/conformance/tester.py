@@ -37,12 +37,11 @@ from http2.frames import (
 )
 from http2.settings import ENABLE_PUSH, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE_ID
 from interop.conformance.checks import Passive, settings_entries
-from interop.conformance.model import Await, Behaviour, Role, What
+from interop.conformance.model import Await, Begin, Behaviour, Role, What
 from interop.conformance.script import (
     GET,
     OK,
     POST,
-    Block,
     Frame,
     Raw,
     Ref,
@@ -53,6 +52,7 @@ from interop.conformance.script import (
     headers,
     idle,
     ping,
+    replacing,
     settings,
     settings_ack,
     window_update,
@@ -85,6 +85,7 @@ class Target:
     authority: str = "localhost"
     path: str = "/"
     echo_path: str = "/echo"
+    hold_path: str = "/hold"
     echoes: bool = True
     get: Answer | None = None
     post: Answer | None = None
@@ -136,6 +137,8 @@ class Exchange:
 
 class Tester:
     """The peer of whom is tested. `role` is the role of the other end."""
+
+    __test__ = False  # for pytest, which collects classes by their name
 
     def __init__(self, role: Role, target: Target, behaviour: Behaviour) -> None:
         self.role = role
@@ -208,9 +211,10 @@ class Tester:
             for frame in self._sent.feed(octets):
                 self._note_sent(self._with_fields(frame))
 
-    def begin(self, end: bool, extra: Block) -> None:
-        """The head of a request: see `model.Begin`."""
-        self.send(headers(idle(), *(GET if end else POST), *extra, end_stream=end))
+    def begin(self, step: Begin) -> None:
+        """The head of a request."""
+        block = GET if step.end else replacing(POST, b":path", Symbol.HOLD) if step.hold else POST
+        self.send(headers(idle(), *block, *step.extra, end_stream=step.end))
 
     def finish(self, stream: StreamId, content: bytes) -> None:
         """Send what is missing of our half of a stream."""
@@ -348,6 +352,10 @@ class Tester:
         """The SETTINGS_MAX_FRAME_SIZE of whom is tested."""
         return self.peer_settings.get(MAX_FRAME_SIZE_ID, 16_384)
 
+    def room(self, stream_id: int) -> int:
+        """What both windows of whom is tested allow us to send on a stream; on 0, the connection's window."""
+        return self.passive.room(stream_id)
+
     def value(self, symbol: Symbol) -> bytes:
         """The octets that a symbol stands for."""
         target = self.target
@@ -356,6 +364,7 @@ class Tester:
             Symbol.AUTHORITY: target.authority,
             Symbol.PATH: target.path,
             Symbol.ECHO: target.echo_path,
+            Symbol.HOLD: target.hold_path,
         }
         return values[symbol].encode()
 

@@ -128,7 +128,9 @@ class WireFrame:
 def show(octets: bytes) -> str:
     """Octets for a terminal: as text where they are, else as hexadecimal; long ones are cut."""
     shown = octets[:_SHOWN]
-    text = repr(shown)[2:-1] if all(0x20 <= octet < 0x7F for octet in shown) else "0x" + shown.hex()
+    text = (
+        repr(shown)[2:-1] if all(0x20 <= octet < 0x7F or octet in b"\r\n\t" for octet in shown) else "0x" + shown.hex()
+    )
     return text + ("..." if len(octets) > _SHOWN else "")
 
 

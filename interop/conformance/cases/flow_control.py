@@ -29,7 +29,7 @@ from interop.conformance.model import (
     works,
 )
 from interop.conformance.phrases import opened
-from interop.conformance.script import STREAM, Frame, data, settings, window_update
+from interop.conformance.script import OK, STREAM, Content, Frame, Room, data, headers, settings, window_update
 
 WINDOW = int(Setting.INITIAL_WINDOW_SIZE)
 MAX_WINDOW = 2**31 - 1
@@ -40,6 +40,22 @@ def _case(
     name: str, role: Role, clause: str, reason: str, steps: tuple[Step, ...], expectation: Expectation, *h2spec: H2spec
 ) -> Case:
     return Case(name, role, Level.MUST, f"RFC 9113 §{clause}", reason, steps, expectation, h2spec=h2spec)
+
+
+def _exceeded() -> Iterator[Case]:
+    """FLW-01: more than a window allows, by one octet."""
+    reason = "A receiver MUST treat DATA beyond its window as an error of type FLOW_CONTROL_ERROR."
+    holds = frozenset({"hold"})
+    for role in Role:
+        begin: tuple[Step, ...] = (Begin(hold=True),)
+        if role is Role.CLIENT:
+            begin = (*begin, send(headers(STREAM, *OK)))
+        steps: tuple[Step, ...] = (*begin, send(Content(STREAM, Room(STREAM)), data(STREAM, end_stream=True)), Finish())
+        case = _case("FLW-01.exactly", role, "6.9.1", "DATA up to the window's end is no error.", steps, works())
+        yield replace(case, needs=holds)
+        error = stream_error(ErrorCode.FLOW_CONTROL_ERROR)
+        steps = (*begin, send(Content(STREAM, Room(STREAM, more=1))))
+        yield replace(_case("FLW-01.one-more", role, "6.9.1", reason, steps, error), needs=holds)
 
 
 def _never_more() -> Iterator[Case]:
@@ -103,4 +119,4 @@ def _overflow() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """The group, as far as it goes."""
-    return [*_never_more(), *_adjusted(), *_overflow()]
+    return [*_exceeded(), *_never_more(), *_adjusted(), *_overflow()]

@@ -140,6 +140,7 @@ def _wrong_starts() -> Iterator[Case]:
         NO_HTTP_2,
         BY_HAND,
         needs=frozenset({"time"}),
+        patience_s=10.0,
         barrier=False,
         probe=False,
     )

@@ -22,6 +22,7 @@ class _H2End:
         self.connection: Any = h2.connection.H2Connection(config=config)
         self.connection.initiate_connection()
         self.is_closed = False
+        self.held: dict[int, int] = {}  # stream -> octets that its application has not used yet
 
     def receive(self, octets: bytes) -> bytes:
         """Octets in, octets out."""
@@ -50,9 +51,17 @@ class _H2End:
         """Send what waits for a window."""
 
     def give_back(self, event: Any) -> None:
-        """The application has used the DATA of an event."""
-        if event.flow_controlled_length:
+        """The application has used the DATA of an event, or holds it."""
+        if event.stream_id in self.held:
+            self.held[event.stream_id] += event.flow_controlled_length
+        elif event.flow_controlled_length:
             self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+
+    def release(self, stream_id: int) -> None:
+        """The application has used what it held."""
+        length = self.held.pop(stream_id, 0)
+        if length:
+            self.connection.acknowledge_received_data(length, stream_id)
 
     def send_queued(self, queue: dict[int, bytes]) -> None:
         """As much of each stream's content as the windows allow."""
@@ -87,6 +96,8 @@ class H2Server(_H2End):
         """The application."""
         if isinstance(event, h2.events.RequestReceived):
             self._contents[event.stream_id] = KNOWN_BODY if (b":method", b"GET") in event.headers else b""
+            if (b":path", TARGET.hold_path.encode()) in event.headers:
+                self.held[event.stream_id] = 0
         elif isinstance(event, h2.events.DataReceived):
             self._contents[event.stream_id] += event.data
             self.give_back(event)
@@ -94,6 +105,7 @@ class H2Server(_H2End):
             self._contents.pop(event.stream_id, None)
             self._answers.pop(event.stream_id, None)
         elif isinstance(event, h2.events.StreamEnded) and event.stream_id in self._contents:
+            self.release(event.stream_id)
             try:
                 self.connection.send_headers(event.stream_id, [(b":status", b"200")])
             except h2.exceptions.ProtocolError:
@@ -119,7 +131,7 @@ class H2Client(_H2End):
         self._results: dict[int, ClientResult] = {}
         super().__init__(is_client=True)
 
-    def request(self, content: bytes | None) -> None:
+    def request(self, content: bytes | None, hold: bool) -> None:
         """GET, or POST of the content."""
         connection = self.connection
         try:
@@ -137,6 +149,8 @@ class H2Client(_H2End):
             stream_id = -len(self._streams) - 1
             self._results[stream_id] = ClientResult(True, error=f"{type(error).__name__}: {error}")
         self._streams.append(stream_id)
+        if hold:
+            self.held[stream_id] = 0
 
     def results(self) -> list[ClientResult]:
         """What became of the requests."""
@@ -155,6 +169,7 @@ class H2Client(_H2End):
             self._results.setdefault(event.stream_id, ClientResult(True, error=error))
             self._requests.pop(event.stream_id, None)
         elif isinstance(event, h2.events.StreamEnded):
+            self.release(event.stream_id)
             answer = Answer(self._statuses[event.stream_id], self._contents[event.stream_id])
             self._results.setdefault(event.stream_id, ClientResult(True, answer))
         elif isinstance(event, h2.events.ConnectionTerminated):

@@ -24,6 +24,7 @@ GET = (
     (b":authority", TARGET.authority.encode()),
     (b":path", TARGET.path.encode()),
 )
+HOLD = TARGET.hold_path.encode()
 POST = ((b":method", b"POST"), *GET[1:3], (b":path", TARGET.echo_path.encode()))
 
 
@@ -33,6 +34,7 @@ class PlaitServer:
     def __init__(self, config: Config | None = None) -> None:
         self.connection = Connection.server(config)
         self._contents: dict[int, bytearray] = {}
+        self._held: set[int] = set()
 
     def receive(self, octets: bytes) -> bytes:
         """Octets in, octets out."""
@@ -53,13 +55,18 @@ class PlaitServer:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, RequestReceived):
             self._contents[event.stream_id] = bytearray(KNOWN_BODY if event.head.method == b"GET" else b"")
+            if event.head.path == HOLD:
+                self._held.add(event.stream_id)
         elif isinstance(event, DataReceived):
             self._contents[event.stream_id] += event.data
-            self.connection.consume(event.stream_id, len(event.data))
+            if event.stream_id not in self._held:
+                self.connection.consume(event.stream_id, len(event.data))
         elif isinstance(event, StreamReset):
             self._contents.pop(event.stream_id, None)
         if isinstance(event, RequestReceived | DataReceived | TrailersReceived) and event.end_stream:
             content = bytes(self._contents.pop(event.stream_id))
+            if event.stream_id in self._held:
+                self.connection.consume(event.stream_id, len(content))
             try:
                 self.connection.send_headers(event.stream_id, ((b":status", b"200"),))
                 self.connection.send_data(event.stream_id, content, True)
@@ -75,6 +82,7 @@ class PlaitClient:
         self._streams: list[int] = []
         self._results: dict[int, ClientResult] = {}
         self._answers: dict[int, tuple[int, bytearray]] = {}
+        self._held: set[int] = set()
 
     def receive(self, octets: bytes) -> bytes:
         """Octets in, octets out."""
@@ -92,7 +100,7 @@ class PlaitClient:
         """Whether the connection has ended."""
         return self.connection.is_closed
 
-    def request(self, content: bytes | None) -> None:
+    def request(self, content: bytes | None, hold: bool) -> None:
         """GET, or POST of the content."""
         try:
             stream_id = self.connection.open_stream(GET if content is None else POST, content is None)
@@ -102,6 +110,8 @@ class PlaitClient:
             stream_id = -len(self._streams) - 1
             self._results[stream_id] = ClientResult(True, error=str(error))
         self._streams.append(stream_id)
+        if hold:
+            self._held.add(stream_id)
 
     def results(self) -> list[ClientResult]:
         """What became of the requests."""
@@ -112,7 +122,8 @@ class PlaitClient:
             self._answers[event.stream_id] = (event.head.status, bytearray())
         elif isinstance(event, DataReceived):
             self._answers[event.stream_id][1].extend(event.data)
-            self.connection.consume(event.stream_id, len(event.data))
+            if event.stream_id not in self._held:
+                self.connection.consume(event.stream_id, len(event.data))
         elif isinstance(event, StreamReset):
             error = f"reset with {event.error_code:#x} {event.reason}"
             self._results.setdefault(event.stream_id, ClientResult(True, error=error))
@@ -121,6 +132,8 @@ class PlaitClient:
                 self._results.setdefault(stream_id, ClientResult(True, error=str(event)))
         if isinstance(event, ResponseReceived | DataReceived | TrailersReceived) and event.end_stream:
             status, content = self._answers.pop(event.stream_id)
+            if event.stream_id in self._held:
+                self.connection.consume(event.stream_id, len(content))
             self._results.setdefault(event.stream_id, ClientResult(True, Answer(status, bytes(content))))
 
 
