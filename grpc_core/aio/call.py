@@ -421,6 +421,8 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         assert self._code is not None
         attempt, protocol = self._attempt, self._protocol
         link = self.method.channel.link
+        again = 0 if self._retry is None else self._retry.attempts - 1
+        again += 0 if self._hedging is None else max(self._hedging.begun - 1, 0)
         return Explanation(
             self._code,
             self._details,
@@ -430,7 +432,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             security="" if protocol is None else protocol.security_text,
             goaway="" if protocol is None else protocol.goaway_text,
             decided_by=self._decided_by,
-            attempts=self._settings.attempts + (attempt is not None),
+            attempts=self._settings.attempts + again + (attempt is not None),
             is_unprocessed=protocol is None or (attempt is not None and attempt.is_unprocessed),
         )
 

@@ -148,7 +148,9 @@ def test_when_it_is_not_made_again(answers: list[Any], code: StatusCode, attempt
     async def main() -> None:
         server = Failing(*answers)
         async with facing(server, options=options()) as channel:
-            assert (await status_of(method(channel)(b"x")))[0] is code
+            call = method(channel)(b"x")
+            assert (await status_of(call))[0] is code
+            assert call.explain().attempts == attempts
         assert len(server.attempts) == attempts
 
     run(main())
