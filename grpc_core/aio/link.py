@@ -15,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import random
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from grpc_core.aio import chance
 from grpc_core.aio.dialing import Connector, Dialer
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.aio.subchannel import ResolutionFailed, Subchannel
@@ -78,7 +78,7 @@ class Link:
         self._balances = options.lb_policy == ROUND_ROBIN
         self.state = ChannelConnectivity.IDLE
         self._subchannels: dict[Address | None, Subchannel] = {}
-        self._rotation: Rotation[ClientProtocol] = Rotation(random.randrange(1 << 16))
+        self._rotation: Rotation[ClientProtocol] = Rotation(chance.below(1 << 16))
         self._pacing = Pacing(options.resolution_interval_s)
         self._addresses: tuple[Address, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()  # that resolve, for round_robin
@@ -208,7 +208,7 @@ class Link:
             if not self._subchannels:
                 self._set_state(ChannelConnectivity.TRANSIENT_FAILURE)
                 self._fail_waiting()
-            due = begun_at + self._options.backoff.delay_s(failures, random.random())
+            due = begun_at + self._options.backoff.delay_s(failures, chance.fraction())
             await asyncio.sleep(max(0.0, due - loop.time()))
         for gone in self._subchannels.keys() - set(addresses):
             assert gone is not None

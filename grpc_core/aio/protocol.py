@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from grpc_core.aio import chance
 from grpc_core.aio.security import Security
 from grpc_core.aio.upkeep import Upkeep
 from grpc_core.calls import ServerCall
@@ -56,7 +56,7 @@ class ServerProtocol(ConnectionProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        lifetime = Lifetime(self.loop.time(), self._options.lifetime, random.random())
+        lifetime = Lifetime(self.loop.time(), self._options.lifetime, chance.fraction())
         self.upkeep = Upkeep(
             self,
             Keepalive(self._options.keepalive.for_server()),

@@ -6,8 +6,8 @@ The decisions are made in `retry`, without I/O; a call without a policy has `_re
 from __future__ import annotations
 
 import asyncio
-import random
 
+from grpc_core.aio import chance
 from grpc_core.calls import ClientCall
 from grpc_core.metadata import MetadataPairs
 from grpc_core.retry import PUSHBACK, CallRetry
@@ -36,7 +36,7 @@ class Retrying:
             retry.succeeded()
             return False
         pushback = next((str(value) for key, value in trailing_metadata if key == PUSHBACK), None)
-        delay_s = retry.delay_s(code, pushback, random.random())
+        delay_s = retry.delay_s(code, pushback, chance.fraction())
         if delay_s is None:
             return False
         self._attempt = None

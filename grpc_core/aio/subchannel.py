@@ -17,11 +17,11 @@ dialed in a tight loop. From the second such connection on it counts as a failed
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from grpc_core.aio import chance
 from grpc_core.aio.describing import added, calls_of, register_connection, register_subchannel
 from grpc_core.aio.dialing import Dialer, DialFailed
 from grpc_core.aio.protocol import ClientProtocol
@@ -76,7 +76,7 @@ class Subchannel:
         loop = asyncio.get_running_loop()
         pause_s = 0.0
         if self._unused_in_a_row > 1:
-            delay_s = self._options.backoff.delay_s(self._unused_in_a_row - 1, random.random())
+            delay_s = self._options.backoff.delay_s(self._unused_in_a_row - 1, chance.fraction())
             pause_s = max(0.0, self._begun_at + delay_s - loop.time())
         self._task = loop.create_task(self._connect(pause_s))
         self._become(ChannelConnectivity.TRANSIENT_FAILURE if pause_s else ChannelConnectivity.CONNECTING)
@@ -114,7 +114,7 @@ class Subchannel:
                 self._become(ChannelConnectivity.READY)
                 return
             failures += 1
-            due = self._begun_at + self._options.backoff.delay_s(failures, random.random())
+            due = self._begun_at + self._options.backoff.delay_s(failures, chance.fraction())
             self._become(ChannelConnectivity.TRANSIENT_FAILURE)
             await asyncio.sleep(max(0.0, due - loop.time()))
 

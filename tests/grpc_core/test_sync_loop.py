@@ -28,8 +28,9 @@ def echo(request, context):
 def count(request, context):
     for number in range(int(request)):
         yield b"%d" % number
+pool = ThreadPoolExecutor(4)
 def serve():
-    server = grpc_core.server(ThreadPoolExecutor(4))
+    server = grpc_core.server(pool)
     server.add_generic_rpc_handlers((grpc_core.method_handlers_generic_handler("t.S", {
         "Echo": grpc_core.unary_unary_rpc_method_handler(echo),
         "Count": grpc_core.unary_stream_rpc_method_handler(count),
@@ -70,7 +71,7 @@ def test_nothing_is_left_after_closing_but_the_one_thread() -> None:
             assert len(list(channel.unary_stream("/t.S/Count")(b"9"))) == 9
             grpc_core.channel_ready_future(channel).result(10)
     server.stop(None).wait()
-    server._entry._pool.shutdown()
+    pool.shutdown()
     for thread in threading.enumerate():
         if thread.name == "grpc_core callbacks":
             thread.join()
