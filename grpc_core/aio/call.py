@@ -243,8 +243,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             if retry is not None:
                 retry.replay(self._attempt)
         except MessageError as error:
-            self._commit()
-            self._attempt.cancel(error.code, error.details, "this side: the request is more than may be sent")
+            self._cancel(error.details, error.code, "this side: the request is more than may be sent")
         protocol.schedule_flush()
         self._wake()
 

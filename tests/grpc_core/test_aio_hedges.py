@@ -160,6 +160,31 @@ def test_requests_too_large_to_be_kept_leave_the_first_attempt_alone() -> None:
     run(main())
 
 
+def test_a_request_over_the_limit_ends_the_call() -> None:
+    async def main() -> None:
+        async def behavior(number: int, request: bytes, context: aio.ServicerContext) -> bytes:
+            return request
+
+        attempts = Attempts(behavior)
+        limited = options("60s", ("grpc.max_send_message_length", 10))
+        async with joined({"Echo": attempts}, channel_options=limited) as (_, channel):
+            assert (await status_of(method(channel)(bytes(11))))[0] is StatusCode.RESOURCE_EXHAUSTED
+            assert await method(channel)(bytes(10)) == bytes(10)
+            assert (await status_of(channel.stream_unary(f"/{SERVICE}/Echo")(iter([bytes(11)]))))[0] is (
+                StatusCode.RESOURCE_EXHAUSTED
+            )
+
+    run(main())
+
+
+def test_a_hedged_call_without_a_server_fails() -> None:
+    async def main() -> None:
+        async with aio.insecure_channel("127.0.0.1:1", options("0.001s")) as channel:
+            assert (await status_of(method(channel)(b"x")))[0] is UNAVAILABLE
+
+    run(main())
+
+
 @pytest.mark.wire("W168", "W167")
 def test_cancelling_and_the_deadline_end_all_attempts() -> None:
     async def main() -> None:
