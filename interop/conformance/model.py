@@ -274,6 +274,13 @@ def works(stream: StreamId = STREAM) -> Expectation:
     return Expectation((Pattern(Kind.WORKS, Outcome.TOLERATED, best=True),), stream)
 
 
+def or_waits(expectation: Expectation) -> Expectation:
+    """The expectation, and that nothing happens yet: for what must be an error, but not necessarily so soon."""
+    return replace(
+        expectation, patterns=(*expectation.patterns, Pattern(Kind.WORKS, Outcome.TOLERATED, breaks=Level.MAY))
+    )
+
+
 def either(*expectations: Expectation) -> Expectation:
     """What any of them allows, the first preferred; the stream is the first one's."""
     patterns = dict.fromkeys(pattern for expectation in expectations for pattern in expectation.patterns)

@@ -277,7 +277,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     run = Run(tester, driver, options)
     faults: list[Fault] = []
     try:
-        hung = _script(case, run)
+        unmet, hung = _script(case, run)
         begun = tester.exchanges[:]
         subject = tester.exchange(case.expectation.stream)
         survives = not hung and not tester.is_over
@@ -290,7 +290,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         return Result(case, options.delivery, skipped=str(reason), frames=tuple(tester.frames))
     finally:
         driver.close()
-    seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung)
+    seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet)
     tester.results = driver.results()
     faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
     if problem := fresh_connection(connector, case.role, target, options.timeout_s):
@@ -299,26 +299,40 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
 
 
-def _script(case: Case, run: Run) -> str:
-    """Handshake, steps and barrier. What was waited for in vain, in words, unless the connection is over."""
+def _script(case: Case, run: Run) -> tuple[str, str]:
+    """Handshake, steps and barrier. In words: what a step waited for in vain, and that the connection is dead.
+
+    Both are empty when the connection is over: then that is what was seen.
+    """
     tester = run.tester
     if case.behaviour.handshake and not run.handshake():
-        return "" if tester.is_over else "the handshake did not come to its end"
+        return "", "" if tester.is_over else "the handshake did not come to its end"
+    unmet = _steps(case, run)
+    if tester.is_over:
+        return "", ""
+    if not case.barrier:
+        run.until(lambda: False)
+        return "" if tester.is_over else unmet, ""
+    problem = run.perform(Barrier())
+    if not problem and not unmet:
+        unmet = _decision(case, run)
+    if tester.is_over:
+        return "", ""
+    return unmet, f"PING was not answered: {problem}" if problem else ""
+
+
+def _steps(case: Case, run: Run) -> str:
+    """The steps, up to one that waits in vain."""
     for step in case.steps:
-        if tester.is_over and not isinstance(step, Close):
-            return ""
+        if run.tester.is_over and not isinstance(step, Close):
+            break
         try:
             problem = run.perform(step)
         except LookupError as error:
             problem = str(error)
         if problem:
-            return "" if tester.is_over else problem
-    if not case.barrier:
-        run.until(lambda: False)
-        return ""
-    if problem := run.perform(Barrier()):
-        return "" if tester.is_over else f"PING was not answered: {problem}"
-    return _decision(case, run)
+            return problem
+    return ""
 
 
 def _decision(case: Case, run: Run) -> str:

@@ -69,8 +69,12 @@ class Verdict:
         return self.breaks is None or self.breaks < level
 
 
-def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: str) -> Observation:
-    """What a finished tester has seen, of an exchange and else. `crashed` and `hung` say so in words, or are empty."""
+def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: str, unmet: str) -> Observation:
+    """What a finished tester has seen, of an exchange and else.
+
+    In words or empty: `crashed`; `hung`, that the connection is dead, which counts more than what a stream got before;
+    `unmet`, what a step waited for in vain, which counts only where nothing else was seen.
+    """
     if crashed:
         return Observation(None, text=crashed, crashed=crashed)
     if tester.foreign:
@@ -86,12 +90,14 @@ def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: st
             return Observation(Kind.CONNECTION_ERROR, code, text=f"{tester.goaways[-1]}, then the end")
         text = "the connection was reset" if tester.was_reset else "the connection was closed without GOAWAY"
         return Observation(Kind.CLOSED, text=text)
+    if hung:
+        return Observation(None, text=hung)
     if reset is not None and not (reset == ErrorCode.NO_ERROR and exchange is not None and exchange.ended):
         return Observation(Kind.STREAM_ERROR, reset, text=f"RST_STREAM {error_name(reset)}")
     if exchange is not None and exchange.status >= 400 and (wrong := tester.problem_of(exchange)):
         return Observation(Kind.ANSWER, status=exchange.status, text=wrong)
-    if hung:
-        return Observation(None, text=hung)
+    if unmet:
+        return Observation(None, text=unmet)
     return Observation(Kind.WORKS, text="everything went on working")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from http2.errors import ErrorCode
@@ -10,16 +12,20 @@ from interop.conformance.model import (
     Begin,
     Case,
     Finish,
+    Kind,
     Level,
     Outcome,
+    Role,
     connection_error,
     either,
     malformed,
+    or_waits,
     send,
     stream_error,
     works,
 )
 from interop.conformance.script import GET, POST, STREAM, Frame, Literal, headers, idle, ping, window_update, without
+from interop.conformance.table import all_cases
 from tests.interop.conformance.fakes import (
     WRONG_CODE,
     Rewrite,
@@ -61,6 +67,7 @@ INTERNAL = int(ErrorCode.INTERNAL_ERROR)
         (ZERO_INCREMENT, crashing, Outcome.CRASHED, Level.MUST),
         (BAD_NAME, as_it_is, Outcome.EXACT, None),
         (BAD_NAME, with_code(int(ErrorCode.NO_ERROR)), Outcome.ANSWERED, None),
+        (BAD_NAME, hanging, Outcome.HUNG, Level.MUST),
         (BAD_NAME, silent, Outcome.SILENT_CLOSE, Level.SHOULD),
         (HALF_CLOSED, as_it_is, Outcome.TOLERATED, None),
     ],
@@ -112,3 +119,27 @@ def test_an_answer_that_should_have_been_another_is_no_success() -> None:
     verdict = run(case(send(headers(idle(), *without(POST, b":path"), end_stream=True)), allowed=works())).verdict
     assert verdict is not None
     assert verdict.breaks is Level.MUST
+
+
+def test_what_is_no_error_yet_is_only_a_may() -> None:
+    allowed = or_waits(connection_error(ErrorCode.FRAME_SIZE_ERROR))
+    half = case(send(Frame(PING, length=16_385)), allowed=allowed)
+    wanted = replace(half, barrier=False, probe=False)
+    for rewrite, breaks in ((as_it_is, None), (hanging, Level.MAY), (silent, Level.SHOULD), (with_code(8), Level.MUST)):
+        verdict = run(wanted, rewrite).verdict
+        assert verdict is not None
+        assert verdict.breaks is breaks, verdict
+
+
+def is_negative(wanted: Case) -> bool:
+    """Whether what the case does must be an error, and not one that a bare end is a full answer to."""
+    kinds = [pattern.kind for pattern in wanted.expectation.patterns if pattern.breaks in (None, Level.MAY)]
+    return wanted.role is Role.SERVER and Kind.WORKS not in kinds[:1] and not wanted.needs & {"time", "tls"}
+
+
+@pytest.mark.parametrize("rewrite", [silent, crashing, with_code(WRONG_CODE)])
+def test_who_only_closes_crashes_or_errs_fails_95_of_100_negative_cases(rewrite: Rewrite) -> None:
+    negative = [wanted for wanted in all_cases() if is_negative(wanted)]
+    passed = [wanted.key for wanted in negative if run(wanted, rewrite).passes(Level.SHOULD)]
+    assert len(negative) > 300
+    assert len(passed) <= len(negative) / 20, passed
