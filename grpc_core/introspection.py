@@ -187,8 +187,9 @@ class Registry:
 
     def all(self, kind: Kind, start: int = 0) -> list[Any]:
         """All things of a kind whose id is at least `start`, described, in the order of their ids."""
-        # `list` of a dictionary's items is made in one step, whatever other threads do to it.
-        entries = [entry for number, entry in list(self._entries.items()) if number >= start and entry[0] is kind]
+        # A dictionary is copied in one step, whatever other threads do to it. A list of its items is not: what is
+        # collected while it is made is taken out of the dictionary.
+        entries = [entry for number, entry in self._entries.copy().items() if number >= start and entry[0] is kind]
         return [info for _, described in entries if (info := described()) is not None]
 
 

@@ -248,7 +248,12 @@ class ServicerContext(Generic[Request, Response]):
     async def _changed(self) -> None:
         future: asyncio.Future[None] = self._protocol.loop.create_future()
         self._waiters.append(future)
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future in self._waiters:  # a handler that gives up waiting, again and again, leaves nothing behind
+                self._waiters.remove(future)
+            raise
 
     def wake(self) -> None:
         """Something has happened to the call: whoever waits looks again."""
@@ -258,9 +263,11 @@ class ServicerContext(Generic[Request, Response]):
                 future.set_result(None)
 
     def finish(self, code: StatusCode, details: str) -> None:
-        """Send the status, unless the call is over."""
+        """Send the status, unless the call is over. Other tasks of its handler that wait for the call look again."""
         self._call.finish(code, details, self._trailing_fields)
         self._protocol.schedule_flush()
+        if self._waiters:
+            self.wake()
 
     def run_callbacks(self) -> None:
         """The call is over: tell those who asked to know."""

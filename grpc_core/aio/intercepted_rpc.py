@@ -93,4 +93,3 @@ class InterceptedRpc(Rpc):
         super().begin()
         if self.task is None:
             super().message_received()  # what came meanwhile: more than one request is answered now
-            self.protocol.schedule_flush()

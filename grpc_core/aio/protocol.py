@@ -47,6 +47,7 @@ class ServerProtocol(ConnectionProtocol):
         self.running = 0
         """Handlers that may run and have not ended, whatever became of their streams."""
         self._in_line: dict[Rpc, None] = {}
+        self._is_calling_up = False
         self._peer = ""
         self._security: Security | None = None
         self._locality = locality
@@ -99,10 +100,21 @@ class ServerProtocol(ConnectionProtocol):
             del self._in_line[rpc]
             return
         self.running -= 1
-        if self._in_line:
+        if self._in_line and not self._is_calling_up:
+            self._call_up()
+
+    def _call_up(self) -> None:
+        """Let those begin who wait, as long as there is room.
+
+        One that ends while it begins makes room for the next, here and not in `ended`: else as many calls would end one
+        inside the other as a client has sent.
+        """
+        self._is_calling_up = True
+        while self._in_line and self.running < self._options.config.concurrent_streams_max:
             following = next(iter(self._in_line))
             del self._in_line[following]
             self.run_in_turn(following)
+        self._is_calling_up = False
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)

@@ -14,7 +14,6 @@ import contextvars
 import inspect
 import logging
 from collections.abc import AsyncIterable, Awaitable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestIterator, SyncServicerContext
@@ -33,8 +32,21 @@ _log = logging.getLogger("grpc_core.aio.server")
 
 METHOD_NOT_FOUND = "Method not found!"
 
-_is_coroutine_function = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
-_is_async_generator_function = lru_cache(maxsize=1024)(inspect.isasyncgenfunction)
+
+# Both look at the code first, which costs less than asking `inspect`. A cache would cost as little, but keep alive what
+# interceptors make for one call: the functions that they wrap handlers in, and what is bound in those.
+
+
+def _is_coroutine_function(behavior: Behavior) -> bool:
+    code = getattr(behavior, "__code__", None)
+    is_one = code is not None and code.co_flags & inspect.CO_COROUTINE
+    return bool(is_one) or inspect.iscoroutinefunction(behavior)
+
+
+def _is_async_generator_function(behavior: Behavior) -> bool:
+    code = getattr(behavior, "__code__", None)
+    is_one = code is not None and code.co_flags & inspect.CO_ASYNC_GENERATOR
+    return bool(is_one) or inspect.isasyncgenfunction(behavior)
 
 
 def _behavior_of(handler: RpcMethodHandler) -> Behavior:
@@ -109,6 +121,7 @@ class Rpc:
             self._call.fail(
                 StatusCode.UNIMPLEMENTED, f"{count} requests for a method that takes one: {self._call.request.path}"
             )
+            self.protocol.schedule_flush()  # it may be known long after the octets came: the call had to wait
             return
         message = inbox.take()
         assert message is not None
@@ -226,8 +239,10 @@ class Rpc:
         self.protocol.schedule_flush()
 
     def stop(self, reason: str) -> None:
-        """The server stops: whoever still waits for an answer gets this one."""
+        """The server stops: whoever still waits for an answer gets this one, and the handler is cancelled."""
         self._call.fail(StatusCode.UNAVAILABLE, reason)
+        if self._call.is_finished and not self._call.is_cancelled and self.task is not None:
+            self.task.cancel()  # the handler has ended the call itself, and went on
 
     def _end(self) -> None:
         if self._timer is not None:

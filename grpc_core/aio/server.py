@@ -155,8 +155,7 @@ class Server:
         May be called again while it stops: the earlier end counts.
         """
         if not self._started:
-            for bound in self._sockets:
-                bound.close()
+            self.close_ports()
             return
         assert self._grace_end is not None
         if self._stopping is None:
@@ -166,6 +165,11 @@ class Server:
         elif not self._stopping.done():
             self._grace_timers.append(asyncio.get_running_loop().call_later(grace, self._grace_end.set))
         await asyncio.shield(self._stopping)
+
+    def close_ports(self) -> None:
+        """Give up the ports of a server that was not started."""
+        for bound in self._sockets:
+            bound.close()
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         """Wait until the server has stopped. Returns True when `timeout` seconds have passed before that."""

@@ -201,7 +201,7 @@ class Server(interfaces.Server):
             stopped = threading.Event()
             stopped.set()
             if io is None:
-                asyncio.run(self._engine.stop(None))
+                self._engine.close_ports()
             return stopped
         stopping = asyncio.run_coroutine_threadsafe(self._engine.stop(grace), io.loop)
         stopping.add_done_callback(lambda _: self._terminated.set())

@@ -184,6 +184,29 @@ def test_abort_with_status(status: grpc.Status, expected: Any) -> None:
     assert outcomes(handle) == expected
 
 
+def test_abort_frees_the_other_tasks_of_the_handler() -> None:
+    """One that waits for a request, while the client waits for the end of the call."""
+
+    async def main() -> None:
+        outcomes: list[Any] = []
+
+        async def handle(requests: object, context: aio.ServicerContext) -> None:
+            outcomes.extend(
+                await asyncio.gather(
+                    context.read(), context.abort(StatusCode.ABORTED, "enough"), return_exceptions=True
+                )
+            )
+
+        handlers = {"Both": grpc.stream_stream_rpc_method_handler(handle)}
+        async with joined() as (server, channel):
+            server.add_registered_method_handlers("test.Service", handlers)
+            call = channel.stream_stream("/test.Service/Both")()
+            assert (await call.code(), await call.details()) == (StatusCode.ABORTED, "enough")
+        assert [type(outcome) for outcome in outcomes] == [asyncio.InvalidStateError, aio.AbortError]
+
+    run(main())
+
+
 def test_abort_with_ok_is_a_mistake() -> None:
     async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
         await context.abort(StatusCode.OK, "all is well")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from collections import namedtuple
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -439,6 +441,25 @@ def test_a_continuation_may_be_called_again() -> None:
     async def main() -> None:
         async with Served(*[server_interceptor(grpc_core, twice)] * 3) as served:
             assert await served.call() == b"x"
+
+    run(main())
+
+
+def test_a_handler_that_an_interceptor_makes_for_one_call_is_kept_by_nobody() -> None:
+    made: list[weakref.ref[Any]] = []
+
+    async def intercept(continuation: Any, details: Any) -> Any:
+        async def wrapped(request: bytes, context: object) -> bytes:
+            return request
+
+        made.append(weakref.ref(wrapped))
+        return grpc_core.unary_unary_rpc_method_handler(wrapped)
+
+    async def main() -> None:
+        async with Served(server_interceptor(grpc_core, intercept)) as served:
+            assert [await served.call() for _ in range(3)] == [b"x"] * 3
+        gc.collect()
+        assert [reference() for reference in made] == [None] * 3
 
     run(main())
 

@@ -470,6 +470,42 @@ def test_cve_2023_44487_handlers_of_cancelled_calls_count_until_they_end() -> No
     run(main())
 
 
+def test_any_number_of_calls_may_wait_for_their_turn_and_end_as_soon_as_it_comes() -> None:
+    """Requests without a message end while they begin: each gives its place to the next, not from inside its end."""
+
+    async def main() -> None:
+        started = Events()
+        hold = asyncio.Event()
+
+        async def stubborn(request: bytes, context: aio.ServicerContext) -> bytes:
+            started()
+            while not hold.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await hold.wait()
+            return b""
+
+        count = 300  # each takes eight frames of Python, which has a thousand
+        options = (("grpc.max_concurrent_streams", count),)
+        fields = request(path=b"/test.Service/Stubborn")
+        async with serving({"Stubborn": stubborn}, options=options) as (server, port), await Raw.connect(port) as raw:
+            for stream_id in range(1, 2 * count, 2):
+                raw.sends(raw.headers(stream_id, fields), raw.data(stream_id, message(b""), end_stream=True))
+            await started.count(count)
+            raw.sends(*(build_rst_stream(stream_id, ErrorCode.CANCEL) for stream_id in range(1, 2 * count, 2)))
+            for stream_id in range(2 * count + 1, 4 * count, 2):
+                raw.sends(raw.headers(stream_id, REQUEST, end_stream=True))
+            raw.sends(build_ping(bytes(8)))
+            await raw.next_of(PING)
+            (protocol,) = server._protocols
+            hold.set()
+            assert described(await raw.answer(4 * count - 1)) == "`:status 200`, `grpc-status 12`"
+            last = 4 * count + 1
+            assert described(await raw.calls(last, REQUEST, message(b""))) == "`:status 200`, DATA, `grpc-status 0`"
+            assert (protocol.running, server._rpcs) == (0, set())
+
+    run(main())
+
+
 def test_a_call_that_is_cancelled_before_its_handler_runs_leaves_nothing() -> None:
     """The request and its RST_STREAM come in one piece: the handler's task is cancelled before its first step."""
 
@@ -817,6 +853,27 @@ def test_stop_waits_a_moment_for_handlers_that_do_not_end_at_once() -> None:
             await server.stop(None)
             assert len(ended.seen) == 1
             assert not server._rpcs
+
+    run(main())
+
+
+def test_stop_cancels_a_handler_that_goes_on_after_it_has_ended_its_call() -> None:
+    async def main() -> None:
+        ended = Events()
+
+        async def goes_on(request: bytes, context: aio.ServicerContext) -> bytes:
+            with contextlib.suppress(aio.AbortError):
+                await context.abort(StatusCode.ABORTED, "")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended("cancelled")
+            return b""
+
+        async with joined({"GoesOn": goes_on}) as (server, channel):
+            assert (await status_of(method(channel, "GoesOn")(b"")))[0] is StatusCode.ABORTED
+            await server.stop(None)
+            assert (ended.seen, server._rpcs) == (["cancelled"], set())
 
     run(main())
 

@@ -520,6 +520,36 @@ def test_a_server_stream_can_give_up_waiting_and_lose_nothing() -> None:
     run(main)
 
 
+def test_a_server_stream_that_often_gives_up_waiting_grows_by_nothing() -> None:
+    async def patient(stream: Serving) -> None:
+        for _ in range(3):
+            with pytest.raises(grpc.StreamTimeoutError):
+                await stream.recv(timeout=1)
+        assert not stream.context._waiters
+
+    async def main(clock: VirtualClock) -> None:
+        async with in_memory(routed(patient)) as channel, channel.stream(BIDI) as stream:
+            await clock.advance(3)
+            assert await stream.code() is StatusCode.OK
+
+    run(main)
+
+
+def test_a_task_of_a_handler_that_receives_hears_of_the_end_of_the_stream_that_another_closes() -> None:
+    async def two(stream: Serving) -> None:
+        receiving = asyncio.create_task(drain(stream))
+        await asyncio.sleep(0)
+        await stream.close(StatusCode.ABORTED, "enough")
+        await receiving
+
+    async def main(clock: VirtualClock) -> None:
+        async with in_memory(routed(two)) as channel, channel.stream(BIDI) as stream:
+            with pytest.raises(aio.AioRpcError, match="enough"):
+                await stream.recv()
+
+    run(main)
+
+
 def test_a_handler_may_receive_in_one_task_and_send_in_another() -> None:
     async def serve(stream: Serving) -> None:
         async def tell() -> None:

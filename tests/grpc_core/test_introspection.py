@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,20 @@ def test_a_thing_that_has_nothing_to_tell_is_left_out() -> None:
     number = registry.add(Kind.SOCKET, thing, lambda thing, number: None)
     assert registry.all(Kind.SOCKET) == []
     assert registry.find(Kind.SOCKET, number) is None
+
+
+def test_it_may_be_asked_when_something_is_to_be_collected() -> None:
+    """The collector runs when enough was made: so much, that it runs while the answer is put together."""
+    registry = Registry()
+    things = [Thing() for _ in range(3 * gc.get_threshold()[0])]
+    for thing in things:
+        registry.add(Kind.SOCKET, thing, described)
+    gc.collect()
+    circle: Any = Thing()
+    circle.itself = circle
+    registry.add(Kind.SOCKET, circle, described)
+    del circle
+    assert len(registry.all(Kind.SOCKET)) >= len(things)
 
 
 def test_it_may_be_asked_while_other_threads_add_and_drop() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import socket
@@ -141,6 +142,16 @@ def test_a_server_that_was_not_started_is_stopped() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     assert server.stop(None).is_set()
     socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_it_is_stopped_where_an_event_loop_runs_too() -> None:
+    async def main() -> None:
+        server = grpc_core.server(ThreadPoolExecutor(1))
+        port = server.add_insecure_port("127.0.0.1:0")
+        assert server.stop(None).is_set()
+        socket.create_server(("127.0.0.1", port)).close()
+
+    asyncio.run(main())
 
 
 def test_a_port_that_cannot_be_bound_and_arguments_that_make_no_sense() -> None:
