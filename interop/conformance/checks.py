@@ -154,6 +154,7 @@ class _Stream:
     length: int = 0  # of its DATA
     we_ended: bool = False
     over_at_ping: int | None = None  # we sent RST_STREAM before our PING with this number
+    we_went_on: bool = False  # we sent more than we may after our RST_STREAM
     granted_to_us: int = 0  # by WINDOW_UPDATE, without the initial window
 
 
@@ -232,7 +233,10 @@ class Passive:
                 self._over_at_ping = self._pings_sent
         elif frame.type in (DATA, HEADERS) and frame.stream_id:
             stream = self._streams.setdefault(frame.stream_id, _Stream())
+            stream.we_went_on = stream.over_at_ping is not None
             stream.opened = stream.opened or frame.type == HEADERS
+            if frame.type == HEADERS and self.role is Role.SERVER and frame.stream_id & 1:
+                self._highest = max(self._highest, frame.stream_id)
             stream.we_ended = stream.we_ended or frame.ends_stream
             if frame.type == DATA:
                 self._connection_granted_to_us -= len(frame.payload)
@@ -301,6 +305,8 @@ class Passive:
                 return
             if self.role is Role.CLIENT and frame.type == HEADERS:
                 stream = self._open(frame.stream_id)
+            elif self.role is Role.SERVER and frame.stream_id & 1 and frame.stream_id < self._highest:
+                return  # §5.1.1: the streams below one that was opened are closed, not idle
             elif frame.type != CONTINUATION:
                 return self.fault("STR-01", f"{frame}: nobody has opened that stream (RFC 9113 §5.1)")
         if stream is None or frame.type == PRIORITY:
@@ -311,7 +317,8 @@ class Passive:
             self.fault(rule, f"{frame} after its own RST_STREAM (RFC 9113 §5.4.2)", level)
         elif stream.ended and frame.type in (DATA, HEADERS, CONTINUATION, PUSH_PROMISE):
             self.fault("STR-06", f"{frame} after its END_STREAM (RFC 9113 §5.1)")
-        if stream.over_at_ping is not None and self._pongs > stream.over_at_ping:
+        answers_misuse = frame.type == RST_STREAM and stream.we_went_on
+        if stream.over_at_ping is not None and self._pongs > stream.over_at_ping and not answers_misuse:
             self.fault("STR-10", f"{frame} after it had read our RST_STREAM (RFC 9113 §5.1)")
 
     def _open(self, stream_id: int) -> _Stream:

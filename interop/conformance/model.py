@@ -58,6 +58,7 @@ class What(Enum):
     ANSWER = "the whole message on the stream"
     REQUEST = "so many requests"
     RESULT = "what the client's user is told about the stream"
+    WINDOW = "a window of so many octets"
     GOAWAY = "GOAWAY"
     END = "the end of the connection"
 

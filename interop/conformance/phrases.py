@@ -12,6 +12,7 @@ from interop.conformance.script import (
     STREAM,
     Block,
     Frame,
+    Instruction,
     StreamId,
     continuation,
     data,
@@ -47,6 +48,11 @@ def head(role: Role) -> Block:
 def head_stream(role: Role) -> StreamId:
     """The stream that our head is for: a new one, or the client's."""
     return idle() if role is Role.SERVER else STREAM
+
+
+def following(role: Role, *block: Instruction) -> tuple[Step, ...]:
+    """One more exchange, with these instructions behind the pseudo-header fields of our head."""
+    return (*before_head(role), send(headers(head_stream(role), *head(role), *block)), Finish())
 
 
 class Sample(NamedTuple):

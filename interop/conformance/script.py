@@ -54,6 +54,7 @@ from http2.frames import (
     build_frame,
     pack_header,
 )
+from http2.settings import HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS
 
 # -- what is known only when the case runs -----------------------------------------------------------------------------
 
@@ -128,11 +129,40 @@ class Room:
         return max(0, context.room(context.stream_id(self.stream)) + self.more)
 
 
-Size = FrameSize | Room
+@dataclass(frozen=True)
+class RoomOfConnection:
+    """What its connection window allows us to send, and `more` octets, all of them on a stream that could take them."""
+
+    stream: StreamId
+    more: int = 0
+
+    def octets_in(self, context: Context) -> int:
+        """The number. Raises CannotDo where the window of the stream is the smaller one."""
+        room = context.room(0)
+        if context.room(context.stream_id(self.stream)) < room:
+            raise CannotDo("its connection window is larger than those of all streams of the script together")
+        return room + self.more
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """The SETTINGS_HEADER_TABLE_SIZE of whom is tested, and `more` octets."""
+
+    more: int = 0
+
+    def octets_in(self, context: Context) -> int:
+        """The number."""
+        return context.setting(HEADER_TABLE_SIZE, 4096) + self.more
+
+
+Size = FrameSize | Room | RoomOfConnection
 
 
 class Context(Protocol):
     """Who puts the values in."""
+
+    def setting(self, identifier: int, initial: int) -> int:
+        """What whom is tested has announced; `initial` where it has not."""
 
     def room(self, stream_id: int) -> int:
         """What both windows of whom is tested allow us to send on a stream; on 0, the connection's window."""
@@ -193,11 +223,12 @@ class Literal:
 class SizeUpdate:
     """§6.3: the dynamic table is to have this size."""
 
-    size: int
+    size: int | TableSize
 
     def octets(self, context: Context) -> bytes:
         """The instruction."""
-        return encode_integer(self.size, SIZE_UPDATE.prefix_bits, SIZE_UPDATE.pattern)
+        size = self.size if isinstance(self.size, int) else self.size.octets_in(context)
+        return encode_integer(size, SIZE_UPDATE.prefix_bits, SIZE_UPDATE.pattern)
 
 
 @dataclass(frozen=True)
@@ -357,9 +388,26 @@ class Content:
         return b"".join(frames)
 
 
-CONTENT_MAX = 1 << 24
+@dataclass(frozen=True)
+class Requests:
+    """The heads of as many requests as whom is tested allows at once, less those `open` already, and `more`."""
 
-Spec = Frame | FieldBlock | Content | Raw
+    open: int = 0
+    more: int = 0
+
+    def octets(self, context: Context) -> bytes:
+        """The frames. Raises CannotDo where there is no limit, or one that is more than is sensible to reach."""
+        limit = context.setting(MAX_CONCURRENT_STREAMS, 2**32 - 1)
+        if limit > REQUESTS_MAX:
+            raise CannotDo(f"it allows more than {REQUESTS_MAX} streams at once")
+        count = limit - self.open + self.more
+        return b"".join(headers(idle(number), *POST).octets(context) for number in range(count))
+
+
+CONTENT_MAX = 1 << 24
+REQUESTS_MAX = 1_000
+
+Spec = Frame | FieldBlock | Content | Requests | Raw
 
 
 def _padded(

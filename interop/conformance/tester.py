@@ -110,6 +110,7 @@ class Exchange:
     sent_end: bool = False
     sent_reset: int | None = None  # the code
     content_sent: bytearray = field(default_factory=bytearray)
+    asked: bytes | None = None  # what the user of a client under test gave it as content
     heads: list[FieldList] = field(default_factory=list)
     content: bytearray = field(default_factory=bytearray)
     ended: bool = False
@@ -295,6 +296,8 @@ class Tester:
             return bool(self.goaways)
         if wait.what is What.END:
             return self.has_ended
+        if wait.what is What.WINDOW:
+            return self.room(self.stream_id(wait.stream)) >= wait.count
         exchange = self.exchange(wait.stream)
         if exchange is None:
             return False
@@ -328,6 +331,8 @@ class Tester:
                 return f"the client has no result for {name}"
             if result.answer is None:
                 return f"the client's request on {name} failed: {result.error}"
+            if exchange.ended and exchange.asked is not None and exchange.content != exchange.asked:
+                return f"the content on {name} is {show(bytes(exchange.content))}; {show(exchange.asked)} was asked for"
             wanted = Answer(200, bytes(exchange.content_sent))
             return _difference(name, result.answer, wanted) if exchange.method != b"HEAD" else ""
         if exchange.reset_code not in (None, ErrorCode.NO_ERROR):
@@ -346,6 +351,10 @@ class Tester:
         if isinstance(stream, int):
             return stream
         return self._number_of(stream)
+
+    def setting(self, identifier: int, initial: int) -> int:
+        """What whom is tested has announced; `initial` where it has not."""
+        return self.peer_settings.get(identifier, initial)
 
     @property
     def frame_bytes_max(self) -> int:

@@ -173,3 +173,16 @@ def test_the_room_for_our_data_is_known() -> None:
     assert (passive.room(0), passive.room(1), passive.room(3)) == (65_525, 990, 1_000)
     passive.received(frame(WINDOW_UPDATE, 1, uint32(5)))
     assert passive.room(1) == 995
+
+
+def test_a_stream_below_one_that_was_opened_is_closed_and_not_idle() -> None:
+    reset = frame(RST_STREAM, 3, uint32(5))
+    assert watched(SERVER, FIRST, ours(HEADERS, 7, fields=GET), reset) == []
+    assert watched(SERVER, FIRST, ours(HEADERS, 1, fields=GET), reset) == ["STR-01"]
+
+
+def test_who_goes_on_after_its_reset_may_be_told_so() -> None:
+    closed = (ours(HEADERS, 1, fields=GET), ours(RST_STREAM, 1, uint32(8)), PINGED, PONG)
+    reset = frame(RST_STREAM, 1, uint32(5))
+    assert watched(SERVER, FIRST, *closed, reset) == ["STR-10"]
+    assert watched(SERVER, FIRST, *closed, ours(DATA, 1, b"late"), reset) == []

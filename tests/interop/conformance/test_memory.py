@@ -35,6 +35,7 @@ H2_FAILS = {
     # RST_STREAM on a stream that does not exist is not looked at.
     "STR-01": {"server": "rst-stream"},
     "STR-02": {"server": "rst-stream"},
+    "STR-16": {"client": "even-rst-stream odd-rst-stream"},
 }
 """h2 4.4.1: line of the list -> role -> the cases of it that fail. One that is mended, or new, is an edit here."""
 

@@ -23,11 +23,12 @@ from interop.conformance.model import (
     What,
     connection_error,
     send,
+    stream_error,
     works,
 )
 from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, learn, run_case
-from interop.conformance.script import STREAM, Frame, ping, unknown, window_update
-from interop.conformance.stacks.plait import PlaitServer
+from interop.conformance.script import STREAM, Frame, begun, ping, unknown, window_update
+from interop.conformance.stacks.plait import PlaitClient, PlaitServer
 from interop.conformance.tester import Answer, Target
 from tests.interop.conformance.fakes import as_it_is, case, connector, run
 
@@ -124,6 +125,39 @@ def test_the_rest_of_the_steps() -> None:
     verdict = run(case(Close(), allowed=works())).verdict
     assert verdict is not None
     assert verdict.outcome is Outcome.SILENT_CLOSE
+
+
+class SpoilsTheSecond(PlaitServer):
+    """Answers every stream but the first with another body."""
+
+    def receive(self, octets: bytes) -> bytes:
+        first, _, rest = super().receive(octets).partition(b"\0\0\0\x03")
+        return first + (b"\0\0\0\x03" + rest.replace(b"finished", b"FINISHED") if rest else b"")
+
+
+def test_the_other_exchanges_of_a_script_are_compared_also_where_a_stream_error_is_due() -> None:
+    steps = (Begin(), send(window_update(STREAM, 0)), Begin(), Finish())
+    allowed = stream_error(ErrorCode.PROTOCOL_ERROR, stream=begun(0))
+    assert run(case(*steps, allowed=allowed)).passed
+    verdict = run_case(case(*steps, allowed=allowed), MemoryConnector(SpoilsTheSecond), TARGET).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.EXACT, Level.MUST)
+    assert [fault.text for fault in verdict.faults] == ["the content on stream 3 is FINISHED; finished was due"]
+
+
+class Shortened(PlaitClient):
+    """Sends other content than its user gave it."""
+
+    def request(self, content: bytes | None, hold: bool) -> None:
+        super().request(content and content.upper(), hold)
+
+
+def test_the_content_of_a_request_is_what_the_user_gave() -> None:
+    wanted = case(Begin(content=b"mine"), Await(What.ANSWER), Finish(), allowed=works(), role=Role.CLIENT)
+    assert run(wanted).passed
+    verdict = run_case(wanted, MemoryConnector(client=Shortened), TARGET).verdict
+    assert verdict is not None
+    assert [fault.text for fault in verdict.faults] == ["the content on stream 1 is MINE; mine was asked for"]
 
 
 class Counting(PlaitServer):

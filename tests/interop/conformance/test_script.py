@@ -7,6 +7,7 @@ import pytest
 from hpack_codec import NeverIndexedField, field_decoder
 from http2 import frames
 from http2.errors import ErrorCode
+from http2.settings import MAX_CONCURRENT_STREAMS
 from interop.conformance import script
 from interop.conformance.script import (
     GET,
@@ -21,10 +22,13 @@ from interop.conformance.script import (
     Literal,
     Octets,
     Raw,
+    Requests,
     Room,
+    RoomOfConnection,
     SizeUpdate,
     StreamId,
     Symbol,
+    TableSize,
     idle,
     incremental,
     never_indexed,
@@ -46,7 +50,12 @@ class Values:
         return symbol.value.encode()
 
     def room(self, stream_id: int) -> int:
-        return 40_000
+        return 40_000 if stream_id else self.connection
+
+    connection = 40_000
+
+    def setting(self, identifier: int, initial: int) -> int:
+        return {MAX_CONCURRENT_STREAMS: 3}.get(identifier, initial)
 
 
 VALUES = Values()
@@ -139,6 +148,27 @@ def test_content_fills_what_room_there_is() -> None:
     assert Content(STREAM, 0, end_stream=True).octets(VALUES) == frames.build_data_header(0, 5, True)
     with pytest.raises(CannotDo, match="large"):
         Content(STREAM, 1 << 30).octets(VALUES)
+
+
+def test_the_window_of_the_connection_is_filled_where_a_stream_can() -> None:
+    assert RoomOfConnection(STREAM, more=1).octets_in(VALUES) == 40_001
+    wide = Values()
+    wide.connection = 40_001
+    with pytest.raises(CannotDo, match="those of all streams"):
+        RoomOfConnection(STREAM).octets_in(wide)
+
+
+def test_a_table_size_is_the_one_that_was_announced() -> None:
+    assert SizeUpdate(TableSize(more=1)).octets(VALUES) == SizeUpdate(4097).octets(VALUES)
+
+
+def test_as_many_requests_as_are_allowed() -> None:
+    seen = FrameCutter(is_sent=True).feed(Requests(open=1, more=2).octets(VALUES))
+    assert [frame.type for frame in seen] == [frames.HEADERS] * 4
+    values = Values()
+    values.setting = lambda identifier, initial: initial  # type: ignore[method-assign]
+    with pytest.raises(CannotDo, match="more than 1000 streams"):
+        Requests().octets(values)
 
 
 def test_octets_are_left_as_they_are() -> None:

@@ -259,3 +259,15 @@ def test_a_reduced_table_must_be_announced() -> None:
     tester.begin(Begin(end=True))
     tester.receive(SETTINGS_ACK + build_frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88"))
     assert "cannot be decoded" in str(tester.passive.violations[0])
+
+
+def test_a_window_is_waited_for() -> None:
+    tester = client()
+    tester.begin(Begin())
+    tester.send(Content(STREAM, 65_535))
+    waits = Await(What.WINDOW, count=10), Await(What.WINDOW, 0, count=10)
+    assert [tester.is_met(wait) for wait in waits] == [False, False]
+    tester.receive(build_window_update(0, 10))
+    assert [tester.is_met(wait) for wait in waits] == [False, True]
+    tester.receive(build_window_update(1, 10))
+    assert [tester.is_met(wait) for wait in waits] == [True, True]
