@@ -16,7 +16,8 @@ What an adapter must have is a `Stack`: octets in, octets out. With that, any Py
 
     run_case(case, MemoryConnector(server=MyServer), TARGET)
 
-A server consumes the content of a POST to `TARGET.hold_path` only when it has ended. A client has `request` and
+A server consumes the content of a POST to `TARGET.hold_path` only when it has ended, and answers CONNECT with 200 at
+once. A client has `request` and
 `results()` besides. `stacks/` holds the adapters that are shipped.
 """
 
@@ -140,7 +141,7 @@ class MemoryDriver:
 class MemoryConnector:
     """Makes a new stack for each connection."""
 
-    offers: frozenset[str] = frozenset({"memory", "hold"})
+    offers: frozenset[str] = frozenset({"memory", "hold", "tunnel"})
 
     def __init__(
         self, server: Callable[[], Stack] | None = None, client: Callable[[], ClientStack] | None = None

@@ -315,8 +315,8 @@ class H2spec:
 class Case:
     """One case. `group` is the line of the list it belongs to (`FRM-01`), `id` the group and a name in it.
 
-    `needs` names what not every way of running offers: "hold" (`Begin.hold`), "time" (a timeout of the other end
-    passes; `patience_s` is how long that may take), "tls".
+    `needs` names what not every way of running offers: "hold" (`Begin.hold`), "tunnel" (CONNECT opens one at once),
+    "time" (a timeout of the other end passes; `patience_s` is how long that may take), "tls".
     """
 
     id: str
@@ -335,6 +335,9 @@ class Case:
 
     probe: bool = True
     """Whether another exchange on the same connection must work where the connection survives."""
+
+    answer_status: int = 0
+    """The status with which a server SHOULD answer before it resets the stream, and 0 where it is free to."""
 
     @property
     def group(self) -> str:

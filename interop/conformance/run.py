@@ -297,6 +297,8 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet)
     tester.results = driver.results()
     faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
+    if case.answer_status and (subject is None or subject.status != case.answer_status):
+        faults.append(Fault(f"the request was not answered with {case.answer_status}", Level.SHOULD))
     if problem := fresh_connection(connector, case.role, target, options.timeout_s):
         faults.append(Fault(f"a fresh connection does not work afterwards: {problem}"))
     verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
@@ -378,7 +380,8 @@ def _contents(
     if tester.role is Role.CLIENT and subject is not None and case.expectation.is_about_stream:
         result = tester.result_of(subject)
         if result.answer is not None:
-            return [Fault("the client has handed the message over as complete (RFC 9113 §8.1.1)")]
+            text = "the client has handed the message over as complete (RFC 9113 §8.1.1)"
+            return [Fault(text, case.level)]
     return []
 
 

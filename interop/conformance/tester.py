@@ -107,6 +107,7 @@ class Exchange:
     stream_id: int
     method: bytes = b""
     sent_head: bool = False
+    sent_status: int = 0  # of the final response
     sent_end: bool = False
     sent_reset: int | None = None  # the code
     content_sent: bytearray = field(default_factory=bytearray)
@@ -333,7 +334,7 @@ class Tester:
                 return f"the client's request on {name} failed: {result.error}"
             if exchange.ended and exchange.asked is not None and exchange.content != exchange.asked:
                 return f"the content on {name} is {show(bytes(exchange.content))}; {show(exchange.asked)} was asked for"
-            wanted = Answer(200, bytes(exchange.content_sent))
+            wanted = Answer(exchange.sent_status, bytes(exchange.content_sent))
             return _difference(name, result.answer, wanted) if exchange.method != b"HEAD" else ""
         if exchange.reset_code not in (None, ErrorCode.NO_ERROR):
             return f"{name} was reset with {exchange.reset_code:#x}"
@@ -424,6 +425,7 @@ class Tester:
             self._note_sent_head(frame)
         elif frame.type == CONTINUATION and frame.fields is not None and frame.stream_id in self.by_id:
             self._note_method(self.by_id[frame.stream_id], frame.fields)
+            self._note_status(self.by_id[frame.stream_id], frame.fields)
         exchange = self.by_id.get(frame.stream_id)
         if exchange is not None:
             if frame.type == DATA and not exchange.sent_end:
@@ -440,9 +442,14 @@ class Tester:
             exchange.sent_head = True
             if frame.fields is not None:
                 self._note_method(exchange, frame.fields)
+                self._note_status(exchange, frame.fields)
 
     def _note_method(self, exchange: Exchange, fields: Iterable[tuple[bytes, bytes]]) -> None:
         exchange.method = exchange.method or dict(fields).get(b":method", b"")
+
+    def _note_status(self, exchange: Exchange, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        status = dict(fields).get(b":status", b"")
+        exchange.sent_status = exchange.sent_status or (int(status) if status.isdigit() else 0)
 
     def _new_exchange(self, stream_id: int) -> Exchange:
         exchange = Exchange(stream_id)

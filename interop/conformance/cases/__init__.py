@@ -9,5 +9,7 @@
 | `streams`           | STR   | §5.1            |
 | `flow_control`      | FLW   | §5.2, §6.9      |
 | `hpack`             | HPK   | §4.3, RFC 7541  |
-| `messages`          | MSG   | §8              |
+| `messages`          | MSG   | §8.2, §8.3      |
+| `exchanges`         | MSG   | §8.1, §8.4, §8.5|
+| `priority`          | PRI   | §5.3, RFC 9218  |
 """

@@ -90,6 +90,7 @@ class H2Server(_H2End):
     def __init__(self) -> None:
         self._contents: dict[int, bytes] = {}
         self._answers: dict[int, bytes] = {}
+        self._tunnels: set[int] = set()
         super().__init__(is_client=False)
 
     def on_event(self, event: Any) -> None:
@@ -98,6 +99,9 @@ class H2Server(_H2End):
             self._contents[event.stream_id] = KNOWN_BODY if (b":method", b"GET") in event.headers else b""
             if (b":path", TARGET.hold_path.encode()) in event.headers:
                 self.held[event.stream_id] = 0
+            if (b":method", b"CONNECT") in event.headers:
+                self._tunnels.add(event.stream_id)
+                self.connection.send_headers(event.stream_id, [(b":status", b"200")])
         elif isinstance(event, h2.events.DataReceived):
             self._contents[event.stream_id] += event.data
             self.give_back(event)
@@ -107,7 +111,8 @@ class H2Server(_H2End):
         elif isinstance(event, h2.events.StreamEnded) and event.stream_id in self._contents:
             self.release(event.stream_id)
             try:
-                self.connection.send_headers(event.stream_id, [(b":status", b"200")])
+                if event.stream_id not in self._tunnels:
+                    self.connection.send_headers(event.stream_id, [(b":status", b"200")])
             except h2.exceptions.ProtocolError:
                 return  # what came behind the request, in the same octets, has ended the stream
             self._answers[event.stream_id] = self._contents.pop(event.stream_id)

@@ -29,12 +29,14 @@ POST = ((b":method", b"POST"), *GET[1:3], (b":path", TARGET.echo_path.encode()))
 
 
 class PlaitServer:
-    """GET is answered with the known body at once, anything else with its content when it has ended."""
+    """GET is answered with the known body at once, anything else with its content when it has ended, CONNECT's head at
+    once."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.connection = Connection.server(config)
         self._contents: dict[int, bytearray] = {}
         self._held: set[int] = set()
+        self._tunnels: set[int] = set()
 
     def receive(self, octets: bytes) -> bytes:
         """Octets in, octets out."""
@@ -57,6 +59,9 @@ class PlaitServer:
             self._contents[event.stream_id] = bytearray(KNOWN_BODY if event.head.method == b"GET" else b"")
             if event.head.path == HOLD:
                 self._held.add(event.stream_id)
+            if event.head.method == b"CONNECT":
+                self._tunnels.add(event.stream_id)
+                self.connection.send_headers(event.stream_id, ((b":status", b"200"),))
         elif isinstance(event, DataReceived):
             self._contents[event.stream_id] += event.data
             if event.stream_id not in self._held:
@@ -68,7 +73,8 @@ class PlaitServer:
             if event.stream_id in self._held:
                 self.connection.consume(event.stream_id, len(content))
             try:
-                self.connection.send_headers(event.stream_id, ((b":status", b"200"),))
+                if event.stream_id not in self._tunnels:
+                    self.connection.send_headers(event.stream_id, ((b":status", b"200"),))
                 self.connection.send_data(event.stream_id, content, True)
             except UsageError:
                 pass  # what came behind the request, in the same octets, has ended the stream or the connection

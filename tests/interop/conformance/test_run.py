@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from http2.errors import ErrorCode
-from http2.frames import PING
+from http2.frames import PING, RST_STREAM
 from interop.conformance.memory import TARGET, MemoryConnector, MemoryDriver
 from interop.conformance.model import (
     Ask,
@@ -22,15 +22,16 @@ from interop.conformance.model import (
     Role,
     What,
     connection_error,
+    malformed,
     send,
     stream_error,
     works,
 )
 from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, learn, run_case
-from interop.conformance.script import STREAM, Frame, begun, ping, unknown, window_update
+from interop.conformance.script import GET, STREAM, Frame, Literal, begun, headers, idle, ping, unknown, window_update
 from interop.conformance.stacks.plait import PlaitClient, PlaitServer
 from interop.conformance.tester import Answer, Target
-from tests.interop.conformance.fakes import as_it_is, case, connector, run
+from tests.interop.conformance.fakes import as_it_is, case, connector, frames_of, run
 
 TOLERATED = case(Begin(), send(unknown(0x20, STREAM)), Finish(), allowed=works())
 FATAL = case(send(Frame(PING, payload=(bytes(7),))), allowed=connection_error(ErrorCode.FRAME_SIZE_ERROR))
@@ -271,3 +272,21 @@ def test_a_server_that_talks_without_end_is_given_up() -> None:
 
     with pytest.raises(Unusable, match="did not come"):
         learn(Connector(PlaitServer), Target())
+
+
+class Curt(PlaitServer):
+    """Resets the streams of malformed requests without an answer."""
+
+    def receive(self, octets: bytes) -> bytes:
+        output = frames_of(super().receive(octets))
+        resets = {frame[5:9] for frame in output if frame[3] == RST_STREAM}
+        return b"".join(frame for frame in output if frame[3] == RST_STREAM or frame[5:9] not in resets)
+
+
+@pytest.mark.parametrize(("server", "breaks"), [(PlaitServer, None), (Curt, Level.SHOULD)])
+def test_an_answer_that_should_come_before_a_reset(server: type[PlaitServer], breaks: Level | None) -> None:
+    bad = (headers(idle(), *GET, Literal(b"X-Upper", b"v"), end_stream=True),)
+    wanted = replace(case(send(*bad), allowed=malformed(), level=Level.SHOULD), answer_status=400)
+    verdict = run_case(wanted, MemoryConnector(server), TARGET).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.EXACT, breaks)

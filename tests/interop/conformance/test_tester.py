@@ -28,6 +28,7 @@ from interop.conformance.script import (
     POST,
     STREAM,
     Content,
+    Literal,
     Raw,
     begun,
     data,
@@ -39,7 +40,7 @@ from interop.conformance.script import (
     settings,
     unknown,
 )
-from interop.conformance.tester import ClientResult, Exchange, Tester
+from interop.conformance.tester import Answer, ClientResult, Exchange, Tester
 
 
 def block(stream_id: int, *fields: tuple[bytes, bytes], end_stream: bool = False) -> bytes:
@@ -271,3 +272,14 @@ def test_a_window_is_waited_for() -> None:
     assert [tester.is_met(wait) for wait in waits] == [False, True]
     tester.receive(build_window_update(1, 10))
     assert [tester.is_met(wait) for wait in waits] == [True, True]
+
+
+def test_a_client_is_told_the_status_that_was_sent() -> None:
+    tester = server()
+    tester.receive(block(1, (b":method", b"GET"), (b":path", b"/"), (b":scheme", b"http"), end_stream=True))
+    for status in (b"103", b"204"):
+        tester.send(headers(STREAM, Literal(b":status", status), end_stream=status == b"204"))
+    tester.results = [ClientResult(True, Answer(200, b""))]
+    assert "answered with 200; 204" in tester.problem_of(exchange_of(tester))
+    tester.results = [ClientResult(True, Answer(204, b""))]
+    assert tester.problem_of(exchange_of(tester)) == ""
