@@ -31,6 +31,8 @@ Where is ...?
 | health and reflection, and who asks for them    | `health`, `reflection`, `caller`        |
 | a server to try things on                       | `serve`, `demo`, `route_guide`          |
 | what generated code is made of                  | `generated`                             |
+| the name `grpc` for programs of grpcio          | `compat`                                |
+| a `google.rpc.Status` with a status             | `status_details`                        |
 | calls without a channel in sight                | `experimental`                          |
 """
 

@@ -1,7 +1,7 @@
 """`python -m grpc_core`: the main job, visible.
 
 demo                       a server and a client in one process, and every frame between them
-serve [--host] [--port]    Greeter and RouteGuide, with health and reflection, for any gRPC client
+serve [--host] [--port]    Greeter and RouteGuide, health, reflection and channelz, for any gRPC client
 call HOST:PORT ...         asks a server what it has, and calls it, with JSON
 channelz HOST:PORT         the channels, servers and connections of a process that tells them
 """
@@ -59,7 +59,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     parser = _Parser(prog="grpc_core", description="gRPC in pure Python.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo|serve|call|channelz")
     commands.add_parser("demo", help="a server and a client in one process, and every frame between them")
-    serve = commands.add_parser("serve", help="serve Greeter, RouteGuide, health and reflection until Ctrl-C")
+    serve = commands.add_parser("serve", help="serve Greeter, RouteGuide, health, reflection and channelz until Ctrl-C")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=0, help="the port to listen on (default: any free one)")
     serve.add_argument("--verbose", action="store_true", help="print every frame")

@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import inspect
 import logging
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from typing import TYPE_CHECKING, Any
 
 from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestIterator, SyncServicerContext
@@ -191,8 +191,12 @@ class Rpc:
             if isinstance(responses, Awaitable):
                 responses = await responses
         if isinstance(responses, AsyncIterable):
-            async for response in responses:
-                await context.write(response)
+            try:
+                async for response in responses:
+                    await context.write(response)
+            finally:
+                if isinstance(responses, AsyncGenerator):  # left to the garbage collector, it would end in another task
+                    await responses.aclose()
         context.finish(context.code() or StatusCode.OK, context.details())
 
     def _request(self, request: Any) -> Any:

@@ -14,6 +14,7 @@ import pytest
 import grpc_core
 from grpc_core import aio
 from grpc_core.aio.streaming import HALF_CLOSED, STYLES_MIXED
+from grpc_core.testing import in_memory
 from http2.errors import ErrorCode
 from http2.frames import END_STREAM, build_rst_stream
 from tests.grpc_core.support import Raw, facing, run
@@ -347,6 +348,36 @@ def test_a_client_that_does_not_read_stops_the_handler() -> None:
                 responses += 1
             assert responses == 1_000
         await server.stop(None)
+
+    run(main())
+
+
+def test_a_generator_whose_client_does_not_read_ends_in_the_task_of_its_handler() -> None:
+    """What stands open in it (a lock, a transaction, a TaskGroup) is closed where it was opened, and before the call
+    counts as ended."""
+
+    async def main() -> None:
+        ended: list[bool] = []
+
+        async def endless(request: bytes, context: aio.ServicerContext) -> AsyncIterator[bytes]:
+            mine = asyncio.current_task()
+            try:
+                while True:
+                    yield bytes(100_000)
+            finally:
+                await asyncio.sleep(0)
+                ended.append(asyncio.current_task() is mine)
+
+        server = aio.server()
+        handlers = {"Endless": grpc_core.unary_stream_rpc_method_handler(endless)}
+        server.add_registered_method_handlers("test.Service", handlers)
+        async with in_memory(server) as channel:
+            call = channel.unary_stream("/test.Service/Endless")(b"")
+            await call.read()
+            await asyncio.sleep(0)
+            await server.stop(None)
+            assert ended == [True]
+            assert await call.code() is grpc_core.StatusCode.UNAVAILABLE
 
     run(main())
 
