@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench soak interop generate clean
+.PHONY: demo test check bench soak interop conformance generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -25,6 +25,10 @@ soak: $(VENV)/.test
 
 interop: $(VENV)/.test
 	$(BIN)/python -m interop matrix --json matrix.json
+
+# Every case of the conformance kit against `python -m http2 serve`, over TCP and over TLS.
+conformance: $(VENV)/.test
+	$(BIN)/python -m tests.interop.conformance.servers
 
 # Code that a protoc writes for messages runs on protobuf runtimes of its age and later ones: hence an old protoc for it.
 generate: $(VENV)/.test

@@ -1,6 +1,7 @@
 """The conformance kit: HTTP/2 by RFC 9113, for servers and for clients, whatever their language.
 
     python -m interop conformance memory --stack plait      every case against a Python stack, without sockets
+    python -m interop conformance server HOST:PORT          the same against a server, over TCP or TLS
 
 | question                                                     | file                                            |
 |--------------------------------------------------------------|-------------------------------------------------|
@@ -12,7 +13,9 @@
 | from what was seen to a verdict                              | `verdicts`                                      |
 | one case through a driver: script, barrier, probes           | `run`                                           |
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |
-| results for a reader; the command line                       | `report`, `commands`                            |
+| connections over TCP and TLS                                 | `sockets`                                       |
+| a server on the network: what it speaks, all cases at it     | `server`, `server_command`                      |
+| results for a reader; the command line                       | `report`, `junit`, `progress`, `commands`       |
 
 **The idea.** A case is data. A `Driver` is a connection: octets out, octets in. `run_case` joins them through the
 `Tester`, and what it saw is compared with what the case allows. So a way of running (in memory, over TCP and TLS,

@@ -1,7 +1,8 @@
 """`python -m interop conformance ...`: the command lines of the kit.
 
     memory   [--stack plait|h2]        the cases against a Python stack, without sockets
-    (server, client: see `SUBCOMMANDS`, where another way of running adds itself)
+    server   HOST:PORT [--tls]         the cases against a server, over TCP or TLS
+    (client: see `SUBCOMMANDS`, where another way of running adds itself)
 
 Exit status: 0 when nothing was broken at the level asked for, 1 when something was, 2 for a command line that is not
 valid or a target that cannot be tested, 130 when it was interrupted.
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from interop.conformance import report, stacks
+from interop.conformance.junit import as_junit
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.model import Case, Level, Role
 from interop.conformance.run import Delivery, Options, Result, run_case
@@ -36,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="way", metavar="|".join(SUBCOMMANDS), required=True)
     for name, (purpose, add, run) in SUBCOMMANDS.items():
         subparser = commands.add_parser(name, help=purpose, description=purpose)
-        add_filters(subparser)
         add(subparser)
+        add_filters(subparser)
         subparser.set_defaults(run=run)
 
 
@@ -50,6 +52,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--explain", metavar="ID", help="show one case: its frames, both ways, and the verdict")
     parser.add_argument("--json", metavar="FILE", help="write every run to FILE, - for standard output")
+    parser.add_argument("--junit", metavar="FILE", help="write every run to FILE as JUnit does")
     parser.add_argument("--list", action="store_true", help="list the cases instead of running them")
 
 
@@ -66,9 +69,34 @@ def chosen(arguments: argparse.Namespace, roles: Sequence[Role]) -> list[Case]:
     return [case for case in cases if case.role in roles]
 
 
-def finish(arguments: argparse.Namespace, results: Sequence[Result]) -> int:
+def list_cases(cases: Sequence[Case]) -> int:
+    """Print the cases; the exit status."""
+    for case in cases:
+        print(f"{case.key:44} {case.level.name:6} {case.clause:20} {case.reason}")
+    return PASSED
+
+
+def unwritable(arguments: argparse.Namespace) -> str:
+    """Why one of the files that are asked for could not be written; asked before a long run. Empty when all can."""
+    for path in (arguments.json, arguments.junit):
+        if path and path != "-":
+            try:
+                open(path, "ab").close()
+            except OSError as error:
+                return f"cannot write {path}: {error.strerror}"
+    return ""
+
+
+def finish(arguments: argparse.Namespace, results: Sequence[Result], *, by_section: bool = False) -> int:
     """Print and write what the arguments ask for; the exit status."""
     level = LEVELS[arguments.level]
+    if arguments.junit:
+        try:
+            with open(arguments.junit, "wb") as document:
+                document.write(as_junit(results, level))
+        except OSError as error:
+            print(f"interop conformance: cannot write {arguments.junit}: {error.strerror}", file=sys.stderr)
+            return USAGE
     if arguments.json:
         text = json.dumps(report.as_json(results), indent=1)
         if arguments.json == "-":
@@ -87,6 +115,8 @@ def finish(arguments: argparse.Namespace, results: Sequence[Result]) -> int:
         for result in results:
             if not result.passes(level):
                 print(report.failure_line(result))
+        if by_section:
+            print(report.sections(results, level))
         print(report.summary(results, level))
     return PASSED if all(result.passes(level) for result in results) else FAILED
 
@@ -112,9 +142,7 @@ def _run_memory(arguments: argparse.Namespace) -> int:
         print("interop conformance: no case is named so; see --list", file=sys.stderr)
         return USAGE
     if arguments.list:
-        for case in cases:
-            print(f"{case.key:44} {case.level.name:6} {case.clause:20} {case.reason}")
-        return PASSED
+        return list_cases(cases)
     return finish(arguments, [result for case in cases for result in in_memory(case, connector, arguments.splits)])
 
 
@@ -128,10 +156,26 @@ def in_memory(case: Case, connector: MemoryConnector, splits: bool = False) -> l
     return results
 
 
+# -- server ------------------------------------------------------------------------------------------------------------
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    from interop.conformance import server_command  # which builds on this module
+
+    server_command.add_arguments(parser)
+
+
+def _run_server(arguments: argparse.Namespace) -> int:
+    from interop.conformance import server_command
+
+    return server_command.run(arguments)
+
+
 AddArguments = Callable[[argparse.ArgumentParser], None]
 RunWay = Callable[[argparse.Namespace], int]
 
 SUBCOMMANDS: Final[dict[str, tuple[str, AddArguments, RunWay]]] = {
     "memory": ("the cases against a Python stack in memory", _add_memory, _run_memory),
+    "server": ("the cases against a server over TCP or TLS", _add_server, _run_server),
 }
 """Name -> what it is for, its arguments, what runs it. Another way of running is one more entry."""

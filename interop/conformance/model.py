@@ -137,6 +137,16 @@ def send(*specs: Spec) -> Send:
 
 
 @dataclass(frozen=True)
+class TlsOffer:
+    """What a client offers in the TLS handshake: `version` is the only one ("1.1", "1.2"; empty: 1.2 and 1.3),
+    `ciphers` a list as OpenSSL writes it. A handshake that fails is seen as a connection that was closed."""
+
+    alpn: tuple[str, ...] = ("h2",)
+    version: str = ""
+    ciphers: str = ""
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """How the tester behaves by itself."""
 
@@ -150,6 +160,9 @@ class Behaviour:
     answer_pings: bool = True
     give_windows: bool = True
     """Give every octet of DATA back at once, on both windows."""
+
+    tls: TlsOffer | None = None
+    """What the connection of the case offers in its TLS handshake; the case `needs` "tls"."""
 
 
 # -- what may come of it -----------------------------------------------------------------------------------------------

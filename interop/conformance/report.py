@@ -59,6 +59,36 @@ def summary(results: Sequence[Result], level: Level) -> str:
     )
 
 
+def section_of(case: Case) -> str:
+    """The RFC and the section that a case is counted under: "RFC 9113 §6.9" for one of §6.9.1."""
+    document, _, _ = case.clause.partition(" §")
+    return f"{document} §{'.'.join(case.section.split('.')[:2])}"
+
+
+def section_order(section: str) -> tuple[str, list[int]]:
+    """A key to sort sections as the RFCs have them."""
+    document, _, numbers = section.partition(" §")
+    return document, [int(part) if part.isdigit() else 0 for part in numbers.split(".")]
+
+
+def sections(results: Iterable[Result], level: Level) -> str:
+    """A table: of each section, how many runs there were and what became of them."""
+    rows: dict[str, Counter[str]] = {}
+    for result in results:
+        row = rows.setdefault(section_of(result.case), Counter())
+        if result.verdict is None:
+            row["skipped"] += 1
+            continue
+        row["runs"] += 1
+        row["best"] += result.verdict.best
+        row["failed"] += not result.passes(level)
+    columns = ("runs", "best", "failed", "skipped")
+    lines = [f"{'section':20}" + "".join(f"{name:>9}" for name in columns)]
+    for section in sorted(rows, key=section_order):
+        lines.append(f"{section:20}" + "".join(f"{rows[section][name]:9}" for name in columns))
+    return "\n".join(lines)
+
+
 def explain(case: Case, results: Iterable[Result]) -> str:
     """A case: why it exists, what may come, and the frames of each run."""
     lines = [

@@ -49,6 +49,8 @@ KNOWN_BODY = b"A known body, the same for every request.\n"
 """What a server that is made for the kit answers to GET, and what the tester answers to a client."""
 
 
+FRESH_FAULT = "a fresh connection does not work afterwards"
+
 ENDS = 512
 """Octets at either end of a long output that are sent one by one."""
 
@@ -300,7 +302,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     if case.answer_status and (subject is None or subject.status != case.answer_status):
         faults.append(Fault(f"the request was not answered with {case.answer_status}", Level.SHOULD))
     if problem := fresh_connection(connector, case.role, target, options.timeout_s):
-        faults.append(Fault(f"a fresh connection does not work afterwards: {problem}"))
+        faults.append(Fault(f"{FRESH_FAULT}: {problem}"))
     verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
     return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
 
