@@ -212,6 +212,8 @@ class Exchange:
 
     def wait_for_connection(self) -> bool:
         """Wait until the call is on a connection. False when it has ended before that, other than with OK."""
+        if self._is_lost():
+            return False
         return self.io.run(self._connected())
 
     async def _connected(self) -> bool:
@@ -248,7 +250,8 @@ class Exchange:
     def response(self) -> bytes:
         """The one response of a call that ended with OK."""
         call: Any = self._call
-        message: bytes = _now(call.__await__())
+        with self._lock:  # taking it changes the call, and any number of threads may ask a future
+            message: bytes = _now(call.__await__())
         return message
 
     def response_was_compressed(self) -> bool:

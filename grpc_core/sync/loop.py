@@ -171,5 +171,5 @@ class Callbacks:
                 function = self._functions.popleft()
             try:
                 function()
-            except Exception:
+            except BaseException:  # whatever it is, those that follow are called too
                 _log.exception("a callback raised")

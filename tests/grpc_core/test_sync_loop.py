@@ -133,6 +133,7 @@ def test_a_forked_child_makes_calls_and_the_parents_go_on() -> None:
                     assert lost.code() is grpc_core.StatusCode.CANCELLED
                     assert lost.details() == "Channel closed due to fork"
                     assert lost.done() and not lost.cancel() and not lost.is_active()
+                    assert not lost.wait_for_connection()
                 try:
                     next(responses)
                 except grpc_core.RpcError as error:
@@ -215,6 +216,7 @@ def test_callbacks_come_in_order_and_a_bad_one_harms_no_other(caplog: pytest.Log
     hold = threading.Event()
     callbacks.post(lambda: hold.wait(PATIENCE_S))
     callbacks.post(lambda: 1 // 0)
+    callbacks.post(sys.exit)
     for number in range(5):
         callbacks.post(lambda number=number: called.append(number))  # type: ignore[misc]  # a default binds it
     callbacks.post(gate.open)
