@@ -90,6 +90,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._messages)
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether octets are not yet given back to the windows."""
+        return self._held > 0
+
     def put(self, data: bytes) -> bool:
         """Take content. Returns whether it completed a message. Raises MessageError."""
         self._held += len(data)

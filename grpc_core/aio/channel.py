@@ -308,11 +308,13 @@ class Channel(StreamCalls):
             return
         self.is_closed = True
         calls = list(self._calls)
-        if calls and grace:
-            await asyncio.wait([asyncio.ensure_future(call.code()) for call in calls], timeout=grace)
-        for call in calls:
-            call._cancel(CHANNEL_CLOSED)
-        await self.link.close()
+        try:
+            if calls and grace:
+                await asyncio.wait([asyncio.ensure_future(call.code()) for call in calls], timeout=grace)
+        finally:  # who is cancelled while waiting cuts the grace short: nobody can close the channel again
+            for call in calls:
+                call._cancel(CHANNEL_CLOSED)
+            await self.link.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -334,10 +336,12 @@ class Channel(StreamCalls):
     ) -> CallSettings:
         """What holds for one call: what its caller says, and what the channel says where the caller does not.
 
-        Raises UsageError when no call can be made, or not one like this.
+        Raises UsageError when no call can be made, or not one like this; ValueError for a timeout that is no number.
         """
         if self.is_closed:
             raise UsageError("Channel is closed.")
+        if timeout is not None and timeout != timeout:
+            raise ValueError("a timeout is a number of seconds, not NaN")
         if self._call_credentials is not None:
             credentials = composite_call_credentials(self._call_credentials, *((credentials,) if credentials else ()))
         if credentials is not None and not self._keeps_secrets:

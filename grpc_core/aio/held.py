@@ -36,7 +36,7 @@ class _Held(interfaces.Call, Generic[Request, Response]):
 
     def __del__(self) -> None:
         call: StreamResponse[Request, Response] | None = self.__dict__.get("_call")  # None where it could not be made
-        if call is not None and not call.done():
+        if call is not None:
             call.abandon()
 
     def __getattr__(self, name: str) -> Any:

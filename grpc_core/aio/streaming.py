@@ -111,28 +111,24 @@ class StreamResponse(Call[Request, Response]):
     """A call with a stream of responses; callers hold it by a handle (`held`)."""
 
     _style: str | None = None
-    _attempt: ClientCall | None = None  # also where a request that cannot be serialized ends the making of the call
 
     def abandon(self) -> None:
-        """Nobody will read the responses: end the call. From any thread."""
+        """Nobody will read the responses: end the call. From any thread.
+
+        What has come and was not read is given back to the windows, which other calls need.
+        """
+        if self._code is not None and (self._attempt is None or not self._attempt.inbox.is_owing):
+            return
         try:
-            self._loop.call_soon_threadsafe(self._cancel, COLLECTED)
+            self._loop.call_soon_threadsafe(self._abandon)
         except RuntimeError:
             pass  # the loop is closed, and the call gone with it
 
-    def __del__(self) -> None:
-        """A call that is over and dropped with responses unread gives their octets back: others need the window."""
-        attempt = self._attempt
-        if attempt is None or self._code is None or self._loop.is_closed():
-            return
-        protocol = self._protocol
-        assert protocol is not None
-
-        def give_back() -> None:
-            attempt.inbox.discard()
-            protocol.schedule_flush()
-
-        self._loop.call_soon_threadsafe(give_back)  # the collector may run in any thread
+    def _abandon(self) -> None:
+        self._cancel(COLLECTED)
+        if self._attempt is not None:
+            self._attempt.inbox.discard()
+            self.flush()
 
     def use(self, style: str) -> None:
         """The responses are taken in this style; raises UsageError when they were taken in another."""

@@ -210,6 +210,7 @@ class ClientStream(Generic[Request, Response]):
     ) -> None:
         self._call.cancel()
         if self._reading is not None:
+            self._reading.cancel()  # an interceptor's own iterator does not hear of the call's end
             await asyncio.wait((self._reading,))
 
     # -- inside --------------------------------------------------------------------------------------------------------

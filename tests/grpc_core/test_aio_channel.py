@@ -109,6 +109,17 @@ def test_what_cannot_be_asked_of_a_call_yet_is_said() -> None:
 # -- states ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_timeout_that_is_no_number_leaves_no_call() -> None:
+    async def main() -> None:
+        async with joined() as (_, channel):
+            await channel.channel_ready()
+            with pytest.raises(ValueError, match="not NaN"):
+                method(channel)(b"", timeout=float("nan"))
+            assert not channel._calls
+
+    run(main())
+
+
 def test_the_states_of_a_channel_from_idle_to_shutdown() -> None:
     async def main() -> None:
         seen: list[ChannelConnectivity] = []
@@ -189,6 +200,22 @@ def test_close_cancels_what_runs_after_the_grace(grace: float | None) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await call
             await ended.count(1)
+
+    run(main())
+
+
+def test_who_is_cancelled_while_closing_cuts_the_grace_short() -> None:
+    async def main() -> None:
+        async with joined({"Forever": forever}) as (_, channel):
+            call = method(channel, "Forever")(b"")
+            await call.wait_for_connection()
+            protocol = channel.link.ready
+            assert protocol is not None
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await channel.close(60)
+            assert call.cancelled()
+            assert protocol.closed.done()
 
     run(main())
 

@@ -419,6 +419,25 @@ def test_responses_that_nobody_reads_are_given_back_with_the_call() -> None:
     play(OURS, scene)
 
 
+def test_responses_are_given_back_without_the_garbage_collector() -> None:
+    """A call with a stream of requests is in a cycle with its writer; nobody else may have to wait for its end."""
+
+    async def scene(channel: Any, grpc: Any) -> None:
+        call = channel.stream_stream("/test.Streams/Echo")([b"x" * 1_000] * 20)
+        assert (await call.code()).name == "OK"
+        window = channel.link.ready.connection.receive_window
+        assert window.held > 0
+        gc.disable()
+        try:
+            del call
+            await asyncio.sleep(0)
+            assert window.held == 0
+        finally:
+            gc.enable()
+
+    play(OURS, scene)
+
+
 def test_a_call_that_waits_for_the_window_goes_on_when_others_are_dropped() -> None:
     """What they give back is announced at once, although nothing else is said on the connection."""
 

@@ -297,6 +297,24 @@ def test_leaving_the_context_cancels_what_is_not_over() -> None:
     run(main)
 
 
+def test_leaving_the_context_does_not_wait_for_an_interceptor() -> None:
+    class Own(aio.StreamStreamClientInterceptor):
+        async def intercept_stream_stream(self, continuation: Any, details: Any, requests: Any) -> Any:
+            async def responses() -> Any:
+                yield b"mine"
+                await asyncio.Event().wait()
+
+            return responses()
+
+    async def main(clock: VirtualClock) -> None:
+        async with in_memory(routed(echo), channel_interceptors=[Own()]) as channel, channel.stream(BIDI) as stream:
+            assert await stream.recv() == b"mine"
+            with pytest.raises(grpc.StreamTimeoutError):
+                await stream.recv(timeout=0)
+
+    run(main)
+
+
 def test_a_deadline_ends_the_stream() -> None:
     async def main(clock: VirtualClock) -> None:
         async with in_memory(routed(echo)) as channel, channel.stream(BIDI, timeout=60) as stream:
