@@ -209,8 +209,6 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             if credentials is not None and self._settings.attempts == 0:
                 self._credential_fields = await credential_fields(credentials, self.method)
             protocol = await link.wait_ready(bool(self._settings.wait_for_ready))
-            while not protocol.session.accepts_calls:  # it went away before it was our turn
-                protocol = await link.wait_ready(bool(self._settings.wait_for_ready))
         except CredentialsFailed as failure:
             self._finish(failure.code, str(failure), "this side: the call credentials gave no metadata")
         except ConnectFailed as error:
@@ -371,7 +369,12 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
     async def _changed(self) -> None:
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append(future)
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future in self._waiters:  # a call that goes on does not collect those who gave up
+                self._waiters.remove(future)
+            raise
 
     async def _over(self) -> None:
         while self._code is None:

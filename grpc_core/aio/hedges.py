@@ -16,10 +16,12 @@ from grpc_core.calls import ClientCall
 from grpc_core.hedging import CallHedging
 from grpc_core.retry import PUSHBACK
 from grpc_core.status import StatusCode
+from grpc_core.wire import MessageError
 from http2 import UsageError
 
 if TYPE_CHECKING:
     from grpc_core.aio.call import Call
+    from grpc_core.aio.link import Link
 
 LOST = "another attempt of the call was faster"
 
@@ -49,6 +51,7 @@ class NoInbox:
     """Where nothing has come yet; remembers whether somebody waits."""
 
     taken_flag = 0
+    is_owing = False
 
     def __init__(self) -> None:
         self.is_wanted = False
@@ -76,6 +79,8 @@ class Hedges:
         self._hedging = hedging
         self._bytes_left = bytes_max
         self._legs: list[Leg] = []
+        self._failed: Leg | None = None
+        """The attempt that failed last, and left the call running."""
         self._sent: list[tuple[bytes, bool]] = []
         self._half_closed = False
         self._is_over = False
@@ -108,8 +113,10 @@ class Hedges:
 
     @property
     def can_send(self) -> bool:
-        """Whether one of the attempts has room for one more message."""
-        return not self._legs or any(leg.attempt is not None and leg.attempt.can_send for leg in self._legs)
+        """Whether one of the attempts has room for one more message; while there is none, what may be kept has."""
+        if not self._legs:
+            return self._bytes_left >= 0
+        return any(leg.attempt is not None and leg.attempt.can_send for leg in self._legs)
 
     def cancel(self, code: StatusCode, details: str, decided_by: str = "this side") -> None:
         """End all attempts."""
@@ -117,38 +124,50 @@ class Hedges:
 
     # -- beginning -----------------------------------------------------------------------------------------------------
 
-    def begin(self, protocol: ClientProtocol | None, *, counted: bool = True) -> None:
-        """Begin an attempt, on this connection or on one that has to be found; and set the timer for the next."""
+    def begin(self, protocol: ClientProtocol) -> None:
+        """Begin the first attempt, and set the timer for the next. Raises http2.UsageError."""
+        self._hedging.begun += 1
+        self._begin_on(protocol)
+        self._wait(self._hedging.delay_s)
+
+    def _begin_another(self, *, counted: bool) -> None:
+        """Begin an attempt, on a connection that there is or one that has to be found; set the timer for the next."""
         if self._is_over:
             return
         if counted:
             self._hedging.begun += 1
-        if protocol is None:
-            protocol = self.call.method.channel.link.ready
-        if protocol is None:
-            task = asyncio.get_running_loop().create_task(self._begin_when_ready())
-            self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
+        link = self.call.method.channel.link
+        protocol = link.ready
+        if protocol is not None:
+            self._try_on(protocol)
         else:
-            self._begin_on(protocol)
+            self._starting.add(asyncio.get_running_loop().create_task(self._begin_when_ready(link)))
         self._wait(self._hedging.delay_s)
 
-    async def _begin_when_ready(self) -> None:
-        link, settings = self.call.method.channel.link, self.call.settings
+    async def _begin_when_ready(self, link: Link) -> None:
+        protocol, failure = None, ""
         try:
-            protocol = await link.wait_ready(bool(settings.wait_for_ready))
-            while not protocol.session.accepts_calls:
-                protocol = await link.wait_ready(bool(settings.wait_for_ready))
-            if not self._is_over:
-                self._begin_on(protocol)
+            protocol = await link.wait_ready(bool(self.call.settings.wait_for_ready))
         except ConnectFailed as error:
-            self._did_not_begin(StatusCode.UNAVAILABLE, str(error))
-        except UsageError as error:
+            failure = str(error)
+        self._starting = {task for task in self._starting if task is not asyncio.current_task()}
+        if protocol is None:
+            self._did_not_begin(StatusCode.UNAVAILABLE, failure)
+        elif not self._is_over:
+            self._try_on(protocol)
+
+    def _try_on(self, protocol: ClientProtocol) -> None:
+        """Begin an attempt that is not the first: nobody is there to be told what goes wrong but the call."""
+        try:
+            self._begin_on(protocol)
+        except UsageError as error:  # this server takes less metadata
             self._did_not_begin(StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except MessageError as error:  # a request that came while no attempt ran
+            self.call.end_with(error.code, error.details)
 
     def _did_not_begin(self, code: StatusCode, details: str) -> None:
         """There was no stream for an attempt: that is the call's end where no other one runs."""
-        if not self._legs and len(self._starting) <= 1:
+        if not self._legs and not self._starting:
             self.call.end_with(code, details)
 
     def _begin_on(self, protocol: ClientProtocol) -> None:
@@ -160,6 +179,8 @@ class Hedges:
         if self._half_closed:
             attempt.half_close()
         protocol.schedule_flush()
+        if self._bytes_left < 0:
+            self._adopt(leg)
 
     def _wait(self, delay_s: float) -> None:
         """Begin the next attempt after this time, if there may be one."""
@@ -172,10 +193,9 @@ class Hedges:
     def _on_timer(self) -> None:
         self._timer = None
         if self._hedging.may_begin:
-            try:
-                self.begin(None)
-            except UsageError as error:  # another server takes less metadata
-                self._did_not_begin(StatusCode.RESOURCE_EXHAUSTED, str(error))
+            self._begin_another(counted=True)
+        elif self._failed is not None and not self._legs and not self._starting:
+            self._end_as(self._failed)  # other calls have used up the tokens meanwhile
 
     # -- what becomes of the attempts ----------------------------------------------------------------------------------
 
@@ -194,15 +214,20 @@ class Hedges:
             return
         if attempt.is_unprocessed and (attempt.is_unsent or not self._repeated):
             self._repeated = self._repeated or not attempt.is_unsent
-            self.begin(None, counted=False)
+            self._begin_another(counted=False)
             return
         pushback = next((str(value) for key, value in attempt.trailing_metadata if key == PUSHBACK), None)
         pause_s = None if attempt.code is StatusCode.OK else self._hedging.failed(attempt.code, pushback)
         if pause_s is None or (pause_s == math.inf and not self._legs and not self._starting):
-            self._adopt(leg)
-            self.call.finished()
+            self._end_as(leg)
         else:
+            self._failed = leg
             self._wait(pause_s)
+
+    def _end_as(self, leg: Leg) -> None:
+        """The call ends as this attempt has ended."""
+        self._adopt(leg)
+        self.call.finished()
 
     def _adopt(self, winner: Leg) -> None:
         assert winner.attempt is not None

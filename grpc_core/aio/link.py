@@ -83,7 +83,7 @@ class Link:
         self._addresses: tuple[Address, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()  # that resolve, for round_robin
         self._waiting: list[tuple[asyncio.Future[ClientProtocol], bool]] = []
-        self._state_waiters: list[asyncio.Future[None]] = []
+        self._state_waiters: set[asyncio.Future[None]] = set()
         self._last_error = ""
         self._idle_timer: asyncio.TimerHandle | None = None
 
@@ -114,16 +114,16 @@ class Link:
         on waiting instead.
         """
         protocol = self.ready
-        if protocol is not None:
-            return protocol
-        for subchannel in list(self._subchannels.values()):
-            subchannel.check()  # one whose stream identifiers are used up says so only when it is asked
-        self.connect()
-        if self.state is ChannelConnectivity.TRANSIENT_FAILURE and not wait_for_ready:
-            raise ConnectFailed(self._last_error)
-        future: asyncio.Future[ClientProtocol] = asyncio.get_running_loop().create_future()
-        self._waiting.append((future, wait_for_ready))
-        return await future
+        while protocol is None or not protocol.session.accepts_calls:  # it may go away before it is our turn
+            for subchannel in list(self._subchannels.values()):
+                subchannel.check()  # one whose stream identifiers are used up says so only when it is asked
+            self.connect()
+            if self.state is ChannelConnectivity.TRANSIENT_FAILURE and not wait_for_ready:
+                raise ConnectFailed(self._last_error)
+            future: asyncio.Future[ClientProtocol] = asyncio.get_running_loop().create_future()
+            self._waiting.append((future, wait_for_ready))
+            protocol = await future
+        return protocol
 
     def connect(self) -> None:
         """Begin to connect, unless that is going on."""
@@ -147,8 +147,11 @@ class Link:
         """Return when the state is another than `last_state`."""
         while self.state is last_state:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._state_waiters.append(future)
-            await future
+            self._state_waiters.add(future)
+            try:
+                await future
+            finally:
+                self._state_waiters.discard(future)
 
     async def close(self) -> None:
         """Close every connection: gracefully where calls are still running."""
@@ -314,7 +317,7 @@ class Link:
             return
         self.state = state
         self.trace.became(state, self._last_error)
-        waiters, self._state_waiters = self._state_waiters, []
+        waiters, self._state_waiters = self._state_waiters, set()
         for future in waiters:
             if not future.done():
                 future.set_result(None)

@@ -110,9 +110,11 @@ class Subchannel:
             except DialFailed as error:
                 self.last_error = f"failed to connect to all addresses; last error: UNKNOWN: {error}"
             else:
-                self.protocol = protocol
-                self._become(ChannelConnectivity.READY)
-                return
+                if protocol.session.accepts_calls:
+                    self.protocol = protocol
+                    self._become(ChannelConnectivity.READY)
+                    return
+                self.last_error = _unused(protocol)  # it went away while the other attempts were being ended
             failures += 1
             due = self._begun_at + self._options.backoff.delay_s(failures, chance.fraction())
             self._become(ChannelConnectivity.TRANSIENT_FAILURE)
@@ -171,7 +173,7 @@ class Subchannel:
             self._unused_in_a_row = 0
         else:
             self._unused_in_a_row += 1
-            self.last_error = f"the server ended the connection before a call could use it: {_farewell(protocol)}"
+            self.last_error = _unused(protocol)
         self._become(ChannelConnectivity.IDLE)
 
     def _become(self, state: ChannelConnectivity) -> None:
@@ -184,11 +186,10 @@ def _nobody(_: Subchannel) -> None:
     """Nobody listens to a subchannel that was stopped."""
 
 
-def _farewell(protocol: ClientProtocol) -> str:
-    """What a connection ended with, in words."""
-    if protocol.goaway is not None:
-        return f"GOAWAY {protocol.goaway_text}"
-    return str(protocol.connection.termination)
+def _unused(protocol: ClientProtocol) -> str:
+    """What is to be said of a connection that ended early, and what it ended with."""
+    farewell = protocol.connection.termination if protocol.goaway is None else f"GOAWAY {protocol.goaway_text}"
+    return f"the server ended the connection before a call could use it: {farewell}"
 
 
 async def _let_go(tasks: set[asyncio.Task[ClientProtocol]]) -> None:

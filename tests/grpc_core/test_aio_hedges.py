@@ -5,14 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 import grpc_core as grpc
 from grpc_core import aio
+from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.status import StatusCode
-from tests.grpc_core.support import SERVICE, Events, facing, joined, method, run, status_of
+from http2.errors import ErrorCode
+from http2.frames import build_goaway
+from http2.settings import MAX_CONCURRENT_STREAMS
+from tests.grpc_core.support import (
+    HEADERS,
+    SERVICE,
+    Events,
+    Raw,
+    facing,
+    joined,
+    method,
+    raw_server,
+    run,
+    status_of,
+)
 from tests.grpc_core.test_aio_retry import UNAVAILABLE, Failing
 
 Behavior = Callable[[int, bytes, aio.ServicerContext], Awaitable[bytes]]
@@ -214,6 +230,99 @@ def test_throttled_calls_are_not_hedged() -> None:
             for _ in range(3):
                 assert (await status_of(method(channel)(b"x")))[0] is UNAVAILABLE
         assert server.attempts == [None] * 3
+
+    run(main())
+
+
+@pytest.mark.wire("W168", "W166", "W167")
+def test_a_call_that_waits_for_its_next_attempt_ends_when_others_use_up_the_tokens() -> None:
+    async def main() -> None:
+        server = Failing((UNAVAILABLE, "100"), (UNAVAILABLE, "-1"))
+        throttling = {"maxTokens": 6, "tokenRatio": 0.1}
+        async with facing(server, options=options("60s", throttling=throttling)) as channel:
+            waiting = method(channel)(b"x")
+            for _ in range(3):
+                assert (await status_of(method(channel)(b"x")))[0] is UNAVAILABLE
+            assert (await status_of(waiting))[0] is UNAVAILABLE
+        assert len(server.attempts) == 4
+
+    run(main())
+
+
+class Vanishing:
+    """A server that takes one call, processes nothing of it, and goes away at `goes`. Who connects again waits for
+    `comes_back`, and is refused without one."""
+
+    def __init__(self, comes_back: asyncio.Event | None = None) -> None:
+        self.connections = Events()
+        self.goes = asyncio.Event()
+        self._comes_back = comes_back
+
+    @asynccontextmanager
+    async def facing(self, options: Any) -> AsyncIterator[aio.Channel]:
+        async with raw_server(self._play, {MAX_CONCURRENT_STREAMS: 1}) as port:
+
+            async def connect(make: Callable[[], ClientProtocol], address: Any) -> ClientProtocol:
+                self.connections()
+                if len(self.connections.seen) > 1:
+                    if self._comes_back is None:
+                        raise ConnectionRefusedError("nobody is there any more")
+                    await self._comes_back.wait()
+                _, protocol = await asyncio.get_running_loop().create_connection(make, "127.0.0.1", port)
+                return protocol
+
+            async with aio.Channel("127.0.0.1:1", options, connector=connect) as channel:
+                yield channel
+
+    async def _play(self, raw: Raw) -> None:
+        if len(self.connections.seen) > 1:
+            await Failing("ok")(raw)
+        await raw.next_of(HEADERS)
+        await self.goes.wait()
+        raw.sends(build_goaway(0, ErrorCode.NO_ERROR))
+        await raw.next_frame()
+
+
+@pytest.mark.wire("W168")
+def test_attempts_that_all_look_for_a_connection_in_vain_end_the_call() -> None:
+    async def main() -> None:
+        server = Vanishing()
+        async with server.facing(options("0.01s")) as channel:
+            call = method(channel)(b"x")
+            while call._hedging.begun < 3:  # noqa: ASYNC110  # the later ones are not sent, and nobody is told
+                await asyncio.sleep(0.001)
+            server.goes.set()
+            assert (await status_of(call))[0] is UNAVAILABLE
+        assert len(server.connections.seen) == 2
+
+    run(main())
+
+
+@pytest.mark.wire("W168")
+@pytest.mark.parametrize(
+    ("length", "code"), [(5, StatusCode.OK), (11, StatusCode.OK), (21, StatusCode.RESOURCE_EXHAUSTED)]
+)
+def test_requests_are_sent_while_no_attempt_runs(length: int, code: StatusCode) -> None:
+    """They are kept for the next one, as many as may be kept; one that is too large ends the call, and nothing else."""
+
+    async def main() -> None:
+        comes_back = asyncio.Event()
+        server = Vanishing(comes_back)
+        server.goes.set()
+        limited = options("60s", ("grpc.per_rpc_retry_buffer_size", 10), ("grpc.max_send_message_length", 20))
+        async with server.facing(limited) as channel:
+            call = channel.stream_unary(f"/{SERVICE}/M")()
+            await server.connections.count(2)
+            writing = asyncio.create_task(call.write(bytes(length)))
+            await asyncio.sleep(0)
+            assert writing.done() == (length <= 10), "a writer waits when there is too much to keep"
+            comes_back.set()
+            await writing
+            if code is StatusCode.OK:
+                await call.done_writing()
+                assert await call == b"ok"
+            else:
+                assert (await status_of(call))[0] is code
 
     run(main())
 

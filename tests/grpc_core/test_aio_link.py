@@ -19,6 +19,7 @@ from grpc_core.aio.dialing import describe
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import ChannelCredentials
 from grpc_core.status import StatusCode
+from grpc_core.testing import Network
 from http2.errors import ErrorCode
 from http2.frames import build_goaway
 from tests.grpc_core.support import (
@@ -311,7 +312,39 @@ def test_who_stops_watching_the_state_is_forgotten() -> None:
         async with joined() as (_, channel):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(channel.wait_for_state_change(ChannelConnectivity.IDLE), 0.01)
+            assert not channel.link._state_waiters
             await channel.channel_ready()
+
+    run(main())
+
+
+def test_a_connection_that_goes_away_while_other_attempts_are_ended_is_not_taken() -> None:
+    """Two addresses are raced; the first wins, and says GOAWAY in the moment in which the second is given up."""
+
+    async def main() -> None:
+        server = aio.server()
+        server.add_generic_rpc_handlers((service({}),))
+        await server.start()
+        network = Network()
+        connect = network.connector(server)
+        both_run = asyncio.Event()
+
+        async def racing(make: Any, address: Any) -> Any:
+            if address.host == "127.0.0.1":
+                await both_run.wait()
+                return await connect(make, address)
+            both_run.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                if network.connections_made == 1:
+                    (protocol,) = channel.link._dialer.protocols
+                    protocol.data_received(build_goaway(0, ErrorCode.NO_ERROR))
+
+        async with aio.Channel("ipv4:127.0.0.1:1,127.0.0.2:1", QUICK, connector=racing) as channel:
+            assert await method(channel)(b"x", wait_for_ready=True) == b"x"
+            assert network.connections_made == 2
+        await server.stop(None)
 
     run(main())
 
@@ -349,15 +382,14 @@ def test_a_connection_that_got_goaway_between_ready_and_the_call() -> None:
         async with facing(script) as channel:
             call = method(channel)(b"")
             link = channel.link
-            original = link.wait_ready
+            original = link._update
 
-            async def gone_at_first(wait_for_ready: bool) -> Any:
-                protocol = await original(wait_for_ready)
-                if len(connections) == 1:
-                    protocol.data_received(build_goaway(0, ErrorCode.NO_ERROR))
-                return protocol
+            def gone_at_first() -> None:
+                original()
+                if link.ready is not None and len(connections) < 2:
+                    link.ready.data_received(build_goaway(0, ErrorCode.NO_ERROR))
 
-            link.wait_ready = gone_at_first  # type: ignore[method-assign]  # the moment cannot be hit from outside
+            link._update = gone_at_first  # type: ignore[method-assign]  # the moment cannot be hit from outside
             assert await call == b"x"
             assert len(connections) == 2
 
