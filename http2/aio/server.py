@@ -18,7 +18,8 @@ What becomes of a handler and of its stream:
 
 A cancelled handler still counts until it has really ended: no connection ever keeps more than
 `Config.concurrent_streams_max` handlers busy, however fast it opens and resets streams (§10.5; CVE-2023-44487). A
-request beyond that is refused with REFUSED_STREAM, which is safe to retry.
+request beyond that waits some turns of the loop for a cancelled handler to end (a stream that was reset has made room,
+§5.1.2), and is then refused with REFUSED_STREAM, which is safe to retry.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ Fields = Iterable[tuple[str | bytes, str | bytes]]
 GRACE_S = 5.0
 """How long `Server.close` lets open streams go on, unless told otherwise."""
 
+
+TURNS_TO_END = 16
+"""Turns of the event loop that a cancelled handler has to end in, before a request that waits for it is refused."""
 
 _NO_CONTENT = (204, 304)  # RFC 9110 §15.3.5 and §15.4.5
 
@@ -237,14 +241,29 @@ class _ServerProtocol(StreamsProtocol[Request]):
     # -- events --------------------------------------------------------------------------------------------------------
 
     def head_received(self, event: HeadEvent) -> None:
-        if len(self._handlers) >= self.connection.config.concurrent_streams_max:
-            self.connection.reset_stream(event.stream_id, ErrorCode.REFUSED_STREAM)
-            return
         request = Request(self, event.stream_id, event.head, event.end_stream)
         self.streams[event.stream_id] = request
+        busy = self._handlers
+        if len(busy) < self.connection.config.concurrent_streams_max:
+            self._start(request)
+        else:
+            self._start_late(request, TURNS_TO_END if any(task.cancelling() for task in busy) else 0)
+
+    def _start(self, request: Request) -> None:
         request._task = task = self.loop.create_task(self._run(request))
         self._handlers.add(task)
         task.add_done_callback(self._task_done)
+
+    def _start_late(self, request: Request, turns: int) -> None:
+        """Start the handler if there is room by now; wait for some turns of the loop; then refuse the request."""
+        if request._error is not None:
+            return  # it has gone meanwhile
+        if len(self._handlers) < self.connection.config.concurrent_streams_max:
+            self._start(request)
+        elif turns:
+            self.loop.call_soon(self._start_late, request, turns - 1)
+        else:
+            request.reset(ErrorCode.REFUSED_STREAM)
 
     def content_ended(self, stream: Request) -> None:
         if stream.stream_id in self._unread:
@@ -268,8 +287,7 @@ class _ServerProtocol(StreamsProtocol[Request]):
         """The stream is gone. Nobody waits for its handler any more, unless that has answered and is tidying up."""
         self._unread.discard(stream.stream_id)
         stream._fail(error)
-        if not stream._sent_all:
-            assert stream._task is not None
+        if not stream._sent_all and stream._task is not None:
             stream._task.cancel()
 
     # -- handlers ------------------------------------------------------------------------------------------------------

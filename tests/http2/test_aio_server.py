@@ -462,6 +462,41 @@ def test_resets_do_not_make_room_for_more_handlers() -> None:
     run(main())
 
 
+def test_a_stream_that_is_reset_makes_room_in_the_same_read() -> None:
+    """RFC 9113 §5.1.2: what is closed does not count. The cancelled handler has only not had its turn yet."""
+    limit = 2
+
+    async def main() -> None:
+        running = most = 0
+
+        async def waits(request: Request) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            try:
+                await request.respond(200, [], await request.read(100))
+            finally:
+                running -= 1
+
+        async with await serve(waits, config=Config(concurrent_streams_max=limit)) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            encoder = Encoder()
+            heads = [build_frame(HEADERS, 4, stream_id, encoder.encode(POST)) for stream_id in (1, 3, 5, 7, 9)]
+            cancels = [build_rst_stream(stream_id, ErrorCode.CANCEL) for stream_id in (1, 3, 5, 7, 9)]
+            writer.write(HANDSHAKE + heads[0] + heads[1])
+            at_once = [cancels[0], heads[2], cancels[2], heads[3], cancels[1], heads[4]]  # 5 goes before it begins
+            content = build_frame(DATA, 1, 9, b"content")
+            writer.write(b"".join(at_once) + content)
+            _, stream_id, payload = await next_frame(reader, DATA)
+            assert (stream_id, payload) == (9, b"content"), "what came while it waited is there"
+            assert most <= limit
+            writer.close()
+            await writer.wait_closed()
+        assert running == 0
+
+    run(main())
+
+
 def test_a_refused_request_with_content_costs_no_credit() -> None:
     """Head and content come in one read: the content is already an event when the stream is refused."""
 
