@@ -61,19 +61,24 @@ def _failure(error: Exception) -> CredentialsFailed:
 
 async def _ask(plugin: Plugin, context: AuthMetadataContext) -> MetadataPairs:
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[MetadataPairs] = loop.create_future()
+    answer: asyncio.Future[tuple[MetadataPairs, Exception | None]] = loop.create_future()
 
     def settle(metadata: MetadataPairs, error: Exception | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(metadata)
+        if not answer.done():
+            answer.set_result((metadata, error))
 
     def callback(metadata: MetadataPairs, error: Exception | None) -> None:
         loop.call_soon_threadsafe(settle, metadata, error)
 
+    def ask() -> None:
+        try:
+            plugin(context, callback)
+        except Exception as error:  # it goes the same way, because no future takes a StopIteration
+            callback((), error)
+
     # A plugin may fetch a token from far away: it must not hold the event loop meanwhile.
-    await loop.run_in_executor(None, plugin, context, callback)
-    return await answer
+    await loop.run_in_executor(None, ask)
+    metadata, error = await answer
+    if error is not None:
+        raise error
+    return metadata

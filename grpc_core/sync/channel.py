@@ -84,7 +84,8 @@ class _MultiCallable(Generic[Request, Response]):
             metadata = tuple(metadata)
             encode_metadata(metadata)
         message = b""
-        if not self.streams_requests:
+        requests = iter(request) if self.streams_requests else None
+        if requests is None:
             try:
                 message = serialized(request, self._serializer)
             except Exception:
@@ -112,8 +113,8 @@ class _MultiCallable(Generic[Request, Response]):
             exchange.start_checked()
         if isinstance(request, Feed):
             request.attach(exchange, self._serializer)
-        elif self.streams_requests:
-            exchange.send_all(iter(request), self._serializer)
+        elif requests is not None:
+            exchange.send_all(requests, self._serializer)
         return exchange
 
     def _call(self, call: Any, message: bytes, exchange: Exchange) -> Any:

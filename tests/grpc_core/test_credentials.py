@@ -201,18 +201,22 @@ PLUGIN_ERRORS: list[tuple[Exception, StatusCode, str]] = [
     (grpc_core.RpcError("why"), StatusCode.UNAVAILABLE, FAILED),
     (RuntimeError("why"), StatusCode.UNAVAILABLE, FAILED),
     (Handed(StatusCode.UNAUTHENTICATED, None), StatusCode.UNAUTHENTICATED, FAILED.replace("why", "None")),
+    (StopIteration(), StatusCode.UNAVAILABLE, FAILED.replace("why", "coroutine raised StopIteration")),
 ]
 
 
 @pytest.mark.wire("W111", "A9")
+@pytest.mark.parametrize("raises", [False, True])
 @pytest.mark.parametrize(("error", "code", "details"), PLUGIN_ERRORS)
 def test_a_plugin_that_failed_with_a_status_ends_the_call_with_it(
-    error: Exception, code: StatusCode, details: str, tls_files: TlsFiles
+    error: Exception, code: StatusCode, details: str, raises: bool, tls_files: TlsFiles
 ) -> None:
     """But not with a status that would be taken for the server's."""
     key, certificate = pem(tls_files)
 
     def plugin(context: Any, callback: Any) -> None:
+        if raises:
+            raise error
         callback((), error)
 
     async def main() -> None:

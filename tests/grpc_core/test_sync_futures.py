@@ -304,6 +304,17 @@ def test_what_the_engine_refuses_is_raised_at_once(waiting: tuple[Peers, Watched
         peers.method("uu_wait")(b"", credentials=token)
 
 
+def test_requests_that_cannot_be_iterated_over_begin_no_call(waiting: tuple[Peers, Watched]) -> None:
+    peers, watched = waiting
+    if peers.client_module is not grpc_core:
+        pytest.skip("grpcio finds out in its thread, and ends the call")
+    with pytest.raises(TypeError, match="'int' object is not iterable"):
+        peers.method("su_requests_end", "stream_unary")(5)
+    assert peers.method("su_requests_end", "stream_unary")(iter([b"a"])) == b"a"
+    assert not peers.channel._engine().channel._calls
+    assert not watched.over.is_open()
+
+
 def test_one_channel_makes_no_connection_until_it_is_used() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
