@@ -168,8 +168,8 @@ class UnaryStreamCall(StreamResponse[Request, Response]):
         attempt.send_message(self._request, end=True)
 
 
-class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCall[Request, Response]):
-    """A stream of requests, one response."""
+class StreamRequest(Call[Request, Response]):
+    """A call with a stream of requests."""
 
     def __init__(
         self, method: Method[Request, Response], settings: CallSettings, requests: RequestIterator[Request] | None
@@ -194,7 +194,15 @@ class StreamUnaryCall(UnaryResponse[Request, Response], interfaces.StreamUnaryCa
         return super()._can_repeat(attempt) and (self.keeps_requests or not self._writer.has_sent)
 
 
-class StreamStreamCall(StreamResponse[Request, Response]):
+class StreamUnaryCall(
+    StreamRequest[Request, Response],
+    UnaryResponse[Request, Response],
+    interfaces.StreamUnaryCall[Request, Response],
+):
+    """A stream of requests, one response."""
+
+
+class StreamStreamCall(StreamRequest[Request, Response], StreamResponse[Request, Response]):
     """A stream of requests and a stream of responses, each at its own pace."""
 
     @property
@@ -202,27 +210,5 @@ class StreamStreamCall(StreamResponse[Request, Response]):
         """What takes requests from the iterator that was given, if one was."""
         return self._writer.task
 
-    def __init__(
-        self, method: Method[Request, Response], settings: CallSettings, requests: RequestIterator[Request] | None
-    ) -> None:
-        super().__init__(method, settings)
-        self._start()
-        self._writer = RequestWriter(self, requests)
-
-    async def write(self, request: Request) -> None:
-        """Send one request; returns when there is room for the next."""
-        await self._writer.write(request)
-
-    async def done_writing(self) -> None:
-        """Send no more requests."""
-        await self._writer.done_writing()
-
-    def disable_next_message_compression(self) -> None:
-        """Send the next request as it is, whatever the compression of the call. Not in grpcio."""
-        self._writer.next_is_plain = True
-
     def _on_started(self, attempt: ClientCall) -> None:
         """Requests follow one by one."""
-
-    def _can_repeat(self, attempt: ClientCall) -> bool:
-        return super()._can_repeat(attempt) and (self.keeps_requests or not self._writer.has_sent)
