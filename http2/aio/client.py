@@ -422,6 +422,8 @@ async def _open(
     termination = protocol.connection.termination
     if termination is None or protocol.connection.peer.received:
         return protocol
+    protocol.flush()  # RFC 9113 §3.4: what is no preface is a connection error, and GOAWAY says so (§5.4.1)
+    await asyncio.wait([protocol.closed], timeout=protocol.timeouts.linger_s)
     protocol.kill()
     await protocol.closed
     if "ALPN" in termination.reason:

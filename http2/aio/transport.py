@@ -210,7 +210,10 @@ class ConnectionProtocol(asyncio.Protocol):
             if termination.is_clean or termination.by_peer or not transport.can_write_eof():
                 transport.close()
             else:
-                transport.write_eof()
+                try:
+                    transport.write_eof()
+                except OSError:  # ENOTCONN: the peer has reset the connection, which asyncio is about to tell us
+                    transport.abort()
 
     def _watch_settings(self) -> None:
         """The peer's SETTINGS have come; from here on only the acknowledgement of ours is waited for."""

@@ -121,6 +121,17 @@ class Behave:
     ack_settings: bool | None = None
     answer_pings: bool | None = None
     give_windows: bool | None = None
+    answer: bool | None = None
+
+
+@dataclass(frozen=True)
+class OnlyIf:
+    """Go on only where this setting of whom is tested has this value; the case is skipped otherwise. `initial` is what
+    holds where nothing was announced."""
+
+    setting: int
+    value: int
+    initial: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,7 @@ class Close:
     """Close the connection from our side."""
 
 
-Step = Send | Begin | Ask | Finish | Await | Barrier | Behave | Close
+Step = Send | Begin | Ask | Finish | Await | Barrier | Behave | OnlyIf | Close
 
 
 def send(*specs: Spec) -> Send:
@@ -164,6 +175,9 @@ class Behaviour:
     tls: TlsOffer | None = None
     """What the connection of the case offers in its TLS handshake; the case `needs` "tls"."""
 
+    again: tuple[Spec, ...] = ()
+    """What a client gets in the place of an answer on every connection that it makes behind the first."""
+
 
 # -- what may come of it -----------------------------------------------------------------------------------------------
 
@@ -175,6 +189,7 @@ class Outcome(Enum):
     GENERIC = "generic"  # PROTOCOL_ERROR or INTERNAL_ERROR instead of a more specific code (§5.4)
     ESCALATED = "escalated"  # a connection error instead of a stream error (§5.4.1)
     ANSWERED = "answered"  # an HTTP status (§8.1.1)
+    REPORTED = "reported"  # nothing on the wire, but the client's user was told that it failed (§8.1.1)
     SILENT_CLOSE = "silent-close"  # the connection ended, and nobody said why
     TOLERATED = "tolerated"  # everything went on working
     WRONG = "wrong"  # an error, and not one that is allowed
@@ -188,6 +203,7 @@ class Kind(Enum):
     CONNECTION_ERROR = "connection error"
     STREAM_ERROR = "stream error"
     ANSWER = "answer"
+    REPORTED = "report"
     WORKS = "works"
     CLOSED = "close"
 
@@ -209,6 +225,8 @@ class Pattern:
             return "goes on working"
         if self.kind is Kind.CLOSED:
             return "close without GOAWAY"
+        if self.kind is Kind.REPORTED:
+            return "an error for the client's user"
         if self.kind is Kind.ANSWER:
             return f"answer {_statuses(self.statuses)}"
         frame = "GOAWAY" if self.kind is Kind.CONNECTION_ERROR else "RST_STREAM"
@@ -272,10 +290,14 @@ def stream_error(*codes: ErrorCode, stream: StreamId = STREAM) -> Expectation:
 
 
 def malformed(stream: StreamId = STREAM) -> Expectation:
-    """A malformed message (§8.1.1): a stream error PROTOCOL_ERROR, or, of a server, an answer 4xx before it."""
+    """A malformed message (§8.1.1): a stream error PROTOCOL_ERROR, or, of a server, an answer 4xx before it.
+
+    Of a client, where both halves of the stream have ended and there is nothing to reset: an error for its user.
+    """
     error = stream_error(ErrorCode.PROTOCOL_ERROR, stream=stream)
     answer = Pattern(Kind.ANSWER, Outcome.ANSWERED, statuses=CLIENT_FAULTS, best=True)
-    return Expectation((error.patterns[0], answer, *error.patterns[1:]), stream)
+    reported = Pattern(Kind.REPORTED, Outcome.REPORTED, best=True)
+    return Expectation((error.patterns[0], answer, reported, *error.patterns[1:]), stream)
 
 
 def answer(*statuses: int, stream: StreamId = STREAM) -> Expectation:
@@ -329,7 +351,8 @@ class Case:
     """One case. `group` is the line of the list it belongs to (`FRM-01`), `id` the group and a name in it.
 
     `needs` names what not every way of running offers: "hold" (`Begin.hold`), "tunnel" (CONNECT opens one at once),
-    "time" (a timeout of the other end passes; `patience_s` is how long that may take), "tls".
+    "time" (a timeout of the other end passes; `patience_s` is how long that may take), "tls", "program" (a client that
+    connects by itself, so that it can connect again).
     """
 
     id: str

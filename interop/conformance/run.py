@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Protocol
 
 from http2.errors import ErrorCode
+from http2.settings import setting_name
 from interop.conformance.model import (
     Ask,
     Await,
@@ -35,6 +36,7 @@ from interop.conformance.model import (
     Finish,
     Kind,
     Level,
+    OnlyIf,
     Role,
     Send,
     Step,
@@ -114,6 +116,11 @@ class Options:
     delivery: Delivery = Delivery.WHOLE
     split_at: int = 0
     timeout_s: float = 2.0
+    fresh: bool = True
+    """Whether a fresh connection is tried after the case. A program that ends with each case has nothing to break."""
+
+    leaves: bool = False
+    """Whether whom is tested is a client that goes when it has what it asked for: that is no outcome then."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +179,13 @@ class Run:
             tester.results = self.driver.results()
             if is_met():
                 return True
-            if tester.is_over or (octets := self.driver.receive(deadline)) is None:
+            if tester.is_over:
                 return False
+            octets = self.driver.receive(deadline)
+            if octets is None:
+                if self.driver.results() == tester.results:
+                    return False
+                continue  # it was not octets that came, but the word of the client to its user
             self._take(octets)
             if self.driver.now() > deadline:  # it talks without end, and not about this
                 return is_met()
@@ -184,6 +196,9 @@ class Run:
         tester = self.tester
         while not tester.has_ended:
             octets = self.driver.receive(deadline)
+            if octets is None and (results := self.driver.results()) != tester.results:
+                tester.results = results
+                continue
             if octets is None or self.driver.now() > deadline:
                 return False
             self._take(octets)
@@ -222,10 +237,13 @@ class Run:
             tester.ping()
             return self._wait(Await(What.PONG))
         elif isinstance(step, Behave):
-            for name in ("ack_settings", "answer_pings", "give_windows"):
+            for name in ("ack_settings", "answer_pings", "give_windows", "answer"):
                 value = getattr(step, name)
                 if value is not None:
                     setattr(tester, name, value)
+        elif isinstance(step, OnlyIf):
+            if (value := tester.setting(step.setting, step.initial)) != step.value:
+                raise CannotDo(f"its {setting_name(step.setting)} is {value}")
         else:
             self.flush()
             self.driver.close()
@@ -252,6 +270,8 @@ class Run:
     def exchange(self) -> str:
         """One request that must work. What is wrong with it, or empty."""
         known = len(self.tester.exchanges)
+        if self.tester.role is Role.CLIENT and self.requests == 0:
+            known = 0  # a client may have made its first request without having been asked
         problem = self.perform(Begin(end=True)) or self.perform(Finish())
         if problem:
             return problem
@@ -286,6 +306,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         unmet, hung = _script(case, run)
         begun = tester.exchanges[:]
         subject = tester.exchange(case.expectation.stream)
+        has_left = options.leaves and tester.has_left
         survives = not hung and not tester.is_over
         if survives and case.probe and (problem := _same_connection(run)) and not tester.is_over:
             faults.append(Fault(f"the connection does not work afterwards: {problem}"))
@@ -296,12 +317,16 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         return Result(case, options.delivery, skipped=str(reason), frames=tuple(tester.frames))
     finally:
         driver.close()
-    seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet)
     tester.results = driver.results()
+    has_left = has_left or (options.leaves and tester.has_left)
+    seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet, has_left=has_left)
+    if tester.was_asked_again:
+        begun = begun[: len(tester.results)]  # the rest are requests that it has made again by itself
+    faults += _told(tester, begun)
     faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
     if case.answer_status and (subject is None or subject.status != case.answer_status):
         faults.append(Fault(f"the request was not answered with {case.answer_status}", Level.SHOULD))
-    if problem := fresh_connection(connector, case.role, target, options.timeout_s):
+    if options.fresh and (problem := fresh_connection(connector, case.role, target, options.timeout_s)):
         faults.append(Fault(f"{FRESH_FAULT}: {problem}"))
     verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
     return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
@@ -313,7 +338,7 @@ def _script(case: Case, run: Run) -> tuple[str, str]:
     Both are empty when the connection is over: then that is what was seen.
     """
     tester = run.tester
-    if case.behaviour.handshake and not run.handshake():
+    if case.behaviour.handshake and not (run.handshake() and (not run.options.leaves or run.until(_has_asked(tester)))):
         return "", "" if tester.is_over else "the handshake did not come to its end"
     unmet = _steps(case, run)
     if tester.is_over:
@@ -329,10 +354,18 @@ def _script(case: Case, run: Run) -> tuple[str, str]:
     return unmet, f"PING was not answered: {problem}" if problem else ""
 
 
+def _has_asked(tester: Tester) -> Callable[[], bool]:
+    """Whether the request is there that such a client makes unbidden: else its stream would still be idle."""
+    return lambda: bool(tester.exchanges)
+
+
 def _steps(case: Case, run: Run) -> str:
-    """The steps, up to one that waits in vain."""
-    for step in case.steps:
+    """The steps, up to one that waits in vain. Raises CannotDo where a client goes before the script is through."""
+    for number, step in enumerate(case.steps):
         if run.tester.is_over and not isinstance(step, Close):
+            rest = case.steps[number:]
+            if run.options.leaves and run.tester.has_left and any(isinstance(s, Send | Begin | Ask) for s in rest):
+                raise CannotDo("the client goes when it has its answer, and the script goes on")
             break
         try:
             problem = run.perform(step)
@@ -365,6 +398,18 @@ def _same_connection(run: Run) -> str:
         return ""  # such a client makes one request a connection
 
 
+def _told(tester: Tester, begun: list[Exchange]) -> list[Fault]:
+    """What a client has told its user, of each request: something at last, and no success where there was none."""
+    faults = []
+    for exchange in begun if tester.role is Role.CLIENT else ():
+        result = tester.result_of(exchange)
+        if not result.is_done:
+            faults.append(Fault(f"the connection is over, and the client still waits on stream {exchange.stream_id}"))
+        elif result.answer is not None and not exchange.is_sent and not result.retried and not tester.was_asked_again:
+            faults.append(Fault(f"stream {exchange.stream_id} never was complete, and the client says it was"))
+    return faults
+
+
 def _contents(
     case: Case, tester: Tester, begun: list[Exchange], subject: Exchange | None, *, works: bool
 ) -> list[Fault]:
@@ -381,7 +426,7 @@ def _contents(
         return []  # what came behind a message takes nothing from one that was complete before
     if tester.role is Role.CLIENT and subject is not None and case.expectation.is_about_stream:
         result = tester.result_of(subject)
-        if result.answer is not None:
+        if result.answer is not None and not result.retried and subject.is_sent:
             text = "the client has handed the message over as complete (RFC 9113 §8.1.1)"
             return [Fault(text, case.level)]
     return []

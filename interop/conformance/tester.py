@@ -98,6 +98,12 @@ class ClientResult:
     is_done: bool = False
     answer: Answer | None = None
     error: str = ""
+    retried: bool = False
+    """Whether it has made the request again, on another connection, where it was answered as it should be."""
+
+
+UNSEEN = Answer(0, b"")
+"""An answer of which nothing is known but that the client called it complete."""
 
 
 @dataclass
@@ -136,6 +142,11 @@ class Exchange:
         """Whether nothing more comes."""
         return self.ended or self.reset_code is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes, nor is due."""
+        return self.reset_code is not None or self.sent_reset is not None or (self.ended and self.sent_end)
+
 
 class Tester:
     """The peer of whom is tested. `role` is the role of the other end."""
@@ -149,6 +160,7 @@ class Tester:
         self.ack_settings = behaviour.ack_settings
         self.answer_pings = behaviour.answer_pings
         self.give_windows = behaviour.give_windows
+        self.answer = False  # every request of a client at once, as any server would
         self.frames: list[WireFrame] = []
         self.exchanges: list[Exchange] = []
         self.by_id: dict[int, Exchange] = {}
@@ -283,6 +295,12 @@ class Tester:
             self.has_ended or self.error_goaway is not None or bool(self.foreign) or self.frames_received > FRAMES_MAX
         )
 
+    @property
+    def has_left(self) -> bool:
+        """Whether a client has ended the connection with nothing left open on it, and nothing to complain of."""
+        settled = bool(self.exchanges) and all(exchange.is_over for exchange in self.exchanges)
+        return self.role is Role.CLIENT and self.has_ended and self.error_goaway is None and settled
+
     def is_met(self, wait: Await) -> bool:
         """Whether what is waited for has come."""
         if wait.what is What.SETTINGS:
@@ -312,13 +330,15 @@ class Tester:
 
     def result_of(self, exchange: Exchange) -> ClientResult:
         """What the client's user was told about an exchange."""
+        if exchange not in self.exchanges:
+            return ClientResult()  # of a push: its user has not asked for it
         number = self.exchanges.index(exchange)
         return self.results[number] if number < len(self.results) else ClientResult()
 
     def exchange(self, stream: StreamId) -> Exchange | None:
         """The exchange on a stream, if it has begun."""
-        if isinstance(stream, int):
-            return self.by_id.get(stream)
+        if isinstance(stream, int) or stream.kind == "even":
+            return self.by_id.get(self.stream_id(stream))
         if stream.kind != "begun" or not -len(self.exchanges) <= stream.number < len(self.exchanges):
             return None
         return self.exchanges[stream.number]
@@ -334,6 +354,8 @@ class Tester:
                 return f"the client's request on {name} failed: {result.error}"
             if exchange.ended and exchange.asked is not None and exchange.content != exchange.asked:
                 return f"the content on {name} is {show(bytes(exchange.content))}; {show(exchange.asked)} was asked for"
+            if result.retried or result.answer is UNSEEN:
+                return ""
             wanted = Answer(exchange.sent_status, bytes(exchange.content_sent))
             return _difference(name, result.answer, wanted) if exchange.method != b"HEAD" else ""
         if exchange.reset_code not in (None, ErrorCode.NO_ERROR):
@@ -361,6 +383,11 @@ class Tester:
     def frame_bytes_max(self) -> int:
         """The SETTINGS_MAX_FRAME_SIZE of whom is tested."""
         return self.peer_settings.get(MAX_FRAME_SIZE_ID, 16_384)
+
+    @property
+    def was_asked_again(self) -> bool:
+        """Whether a client has made its one request more than once here."""
+        return self.role is Role.CLIENT and len(self.exchanges) > len(self.results)
 
     def room(self, stream_id: int) -> int:
         """What both windows of whom is tested allow us to send on a stream; on 0, the connection's window."""
@@ -426,6 +453,9 @@ class Tester:
         elif frame.type == CONTINUATION and frame.fields is not None and frame.stream_id in self.by_id:
             self._note_method(self.by_id[frame.stream_id], frame.fields)
             self._note_status(self.by_id[frame.stream_id], frame.fields)
+        elif frame.type == PUSH_PROMISE and len(frame.payload) >= 4:
+            promised = frame.uint32() & STREAM_ID_MASK
+            self.by_id.setdefault(promised, Exchange(promised))
         exchange = self.by_id.get(frame.stream_id)
         if exchange is not None:
             if frame.type == DATA and not exchange.sent_end:
@@ -449,7 +479,8 @@ class Tester:
 
     def _note_status(self, exchange: Exchange, fields: Iterable[tuple[bytes, bytes]]) -> None:
         status = dict(fields).get(b":status", b"")
-        exchange.sent_status = exchange.sent_status or (int(status) if status.isdigit() else 0)
+        is_final = status.isdigit() and not status.startswith(b"1")
+        exchange.sent_status = exchange.sent_status or (int(status) if is_final else 0)
 
     def _new_exchange(self, stream_id: int) -> Exchange:
         exchange = Exchange(stream_id)
@@ -486,6 +517,8 @@ class Tester:
             exchange.reset_code = frame.uint32()
         if frame.ends_stream and frame.type == DATA:
             exchange.ended = True
+        if self.answer and exchange.ended:
+            self.finish(exchange.stream_id, b"")
 
     def _on_settings(self, frame: WireFrame) -> None:
         if frame.is_ack:
@@ -532,7 +565,7 @@ def _is_informational(fields: FieldList | None) -> bool:
 
 
 def _difference(name: str, came: Answer, wanted: Answer) -> str:
-    if came.status != wanted.status:
+    if came.status not in (wanted.status, UNSEEN.status):
         return f"{name} was answered with {came.status}; {wanted.status} is what such a request gets"
     if came.content != wanted.content:
         return f"the content on {name} is {show(came.content)}; {show(wanted.content)} was due"

@@ -13,6 +13,7 @@ nothing, no `Fault` was found beside it, and no rule was broken in passing.
 | RST_STREAM, demanded code   | wrong                        | exact                        | wrong               |
 | RST_STREAM, a generic code  | wrong                        | generic                      | wrong               |
 | an HTTP status 4xx          | wrong                        | answered, if malformed       | wrong               |
+| an error for a client's user| wrong                        | reported, if malformed       | wrong               |
 | end without GOAWAY          | silent-close (breaks SHOULD) | silent-close (breaks SHOULD) | silent-close        |
 | everything works            | tolerated (breaks the rule)  | tolerated (breaks the rule)  | tolerated (best)    |
 | nothing                     | hung                         | hung                         | hung                |
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field
 
 from http2.errors import ErrorCode, error_name
 from interop.conformance.checks import Violation
-from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern
+from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern, Role
 from interop.conformance.tester import Exchange, Tester
 
 
@@ -69,11 +70,14 @@ class Verdict:
         return self.breaks is None or self.breaks < level
 
 
-def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: str, unmet: str) -> Observation:
+def observe(
+    tester: Tester, exchange: Exchange | None, *, crashed: str, hung: str, unmet: str, has_left: bool = False
+) -> Observation:
     """What a finished tester has seen, of an exchange and else.
 
     In words or empty: `crashed`; `hung`, that the connection is dead, which counts more than what a stream got before;
-    `unmet`, what a step waited for in vain, which counts only where nothing else was seen.
+    `unmet`, what a step waited for in vain, which counts only where nothing else was seen. `has_left`: a client that
+    was done has closed the connection, which says nothing.
     """
     if crashed:
         return Observation(None, text=crashed, crashed=crashed)
@@ -84,7 +88,7 @@ def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: st
         code = tester.error_goaway.uint32(4)
         return Observation(Kind.CONNECTION_ERROR, code, text=str(tester.error_goaway))
     reset = exchange.reset_code if exchange is not None else None
-    if tester.has_ended and not (tester.passive.we_went_away and not tester.was_reset):
+    if tester.has_ended and not has_left and not (tester.passive.we_went_away and not tester.was_reset):
         if tester.goaways:
             code = tester.goaways[-1].uint32(4)
             return Observation(Kind.CONNECTION_ERROR, code, text=f"{tester.goaways[-1]}, then the end")
@@ -96,6 +100,10 @@ def observe(tester: Tester, exchange: Exchange | None, *, crashed: str, hung: st
         return Observation(Kind.STREAM_ERROR, reset, text=f"RST_STREAM {error_name(reset)}")
     if exchange is not None and exchange.status >= 400 and (wrong := tester.problem_of(exchange)):
         return Observation(Kind.ANSWER, status=exchange.status, text=wrong)
+    if tester.role is Role.CLIENT and exchange is not None and exchange.is_sent:
+        result = tester.result_of(exchange)
+        if result.is_done and result.answer is None:
+            return Observation(Kind.REPORTED, text=f"the client told its user: {result.error}")
     if unmet:
         return Observation(None, text=unmet)
     return Observation(Kind.WORKS, text="everything went on working")

@@ -35,6 +35,7 @@ from http2.frames import (
     RST_STREAM,
     build_frame,
     build_goaway,
+    build_ping,
     build_rst_stream,
     parse_rst_stream,
 )
@@ -259,6 +260,24 @@ def test_an_http_1_server_is_recognised(kind: str) -> None:
             pattern = f"^127.0.0.1:{port} does not speak HTTP/2, it answered b'(HTTP/1.1 400|<!DOCTYPE)"
             with pytest.raises(NotHTTP2Error, match=pattern):
                 await connect("127.0.0.1", port)
+
+    run(main())
+
+
+def test_a_server_whose_first_frame_is_not_settings_is_told_so() -> None:
+    said: asyncio.Future[bytes]
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(build_ping(bytes(8)))
+        said.set_result(await reader.read())
+
+    async def main() -> None:
+        nonlocal said
+        said = asyncio.get_running_loop().create_future()
+        async with foreign_server(script) as port:
+            with pytest.raises(NotHTTP2Error):
+                await connect("127.0.0.1", port)
+            assert build_goaway(0, ErrorCode.PROTOCOL_ERROR)[9:17] in await said, "RFC 9113 §3.4: a connection error"
 
     run(main())
 

@@ -11,5 +11,6 @@
 | `hpack`             | HPK   | §4.3, RFC 7541  |
 | `messages`          | MSG   | §8.2, §8.3      |
 | `exchanges`         | MSG   | §8.1, §8.4, §8.5|
+| `clients`           | CLI   | §6.6, §8, §9.1  |
 | `priority`          | PRI   | §5.3, RFC 9218  |
 """

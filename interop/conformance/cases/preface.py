@@ -61,7 +61,6 @@ NO_HTTP_2 = Expectation(
 also answer in HTTP/1. What it must not do is to go on in HTTP/2, or to switch to it."""
 
 NOT_BY_FRAMES = {
-    "PRE-17": "SNI is in the ClientHello, which no frame carries; the way over TLS looks at it",
     "PRE-18": "post-handshake messages of TLS are below the frames; the way over TLS looks at them",
 }
 

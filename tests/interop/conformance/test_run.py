@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from http2.errors import ErrorCode
-from http2.frames import PING, RST_STREAM
+from http2.frames import PING, PREFACE, RST_STREAM
+from http2.settings import ENABLE_PUSH
 from interop.conformance.memory import TARGET, MemoryConnector, MemoryDriver
 from interop.conformance.model import (
     Ask,
@@ -16,10 +17,13 @@ from interop.conformance.model import (
     Begin,
     Behave,
     Close,
+    Expectation,
     Finish,
     Level,
+    OnlyIf,
     Outcome,
     Role,
+    Step,
     What,
     connection_error,
     malformed,
@@ -28,9 +32,22 @@ from interop.conformance.model import (
     works,
 )
 from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, learn, run_case
-from interop.conformance.script import GET, STREAM, Frame, Literal, begun, headers, idle, ping, unknown, window_update
+from interop.conformance.script import (
+    GET,
+    OK,
+    STREAM,
+    Frame,
+    Literal,
+    begun,
+    headers,
+    idle,
+    ping,
+    rst_stream,
+    unknown,
+    window_update,
+)
 from interop.conformance.stacks.plait import PlaitClient, PlaitServer
-from interop.conformance.tester import Answer, Target
+from interop.conformance.tester import Answer, ClientResult, Target
 from tests.interop.conformance.fakes import as_it_is, case, connector, frames_of, run
 
 TOLERATED = case(Begin(), send(unknown(0x20, STREAM)), Finish(), allowed=works())
@@ -251,6 +268,103 @@ class OldWorld(PlaitServer):
 def test_whom_cannot_be_tested_is_said(server: type[PlaitServer], text: str) -> None:
     with pytest.raises(Unusable, match=text):
         learn(MemoryConnector(server), Target())
+
+
+class Lying(PlaitClient):
+    """Tells its user, whatever comes, that all is well."""
+
+    def results(self) -> list[ClientResult]:
+        return [ClientResult(True, Answer(200, KNOWN_BODY)) for _ in super().results()]
+
+
+@pytest.mark.parametrize(
+    ("steps", "allowed", "fault"),
+    [
+        (
+            (send(rst_stream(STREAM, ErrorCode.CANCEL)),),
+            works(),
+            "stream 1 never was complete, and the client says it was",
+        ),
+        ((send(Frame(PING, payload=(bytes(7),))),), FATAL.expectation, "stream 1 never was complete"),
+        ((send(headers(STREAM)), Finish()), malformed(), "the client has handed the message over as complete"),
+    ],
+)
+def test_a_client_that_lies_to_its_user_fails(steps: tuple[Step, ...], allowed: Expectation, fault: str) -> None:
+    wanted = case(Begin(end=True), *steps, allowed=allowed, role=Role.CLIENT)
+    honest, lying = (run_case(wanted, MemoryConnector(client=client), TARGET) for client in (PlaitClient, Lying))
+    assert honest.verdict is not None
+    assert lying.verdict is not None
+    assert honest.verdict.best
+    assert lying.verdict.breaks is Level.MUST
+    assert any(found.text.startswith(fault) for found in lying.verdict.faults)
+
+
+class Silent(PlaitClient):
+    """Never tells its user that the connection is gone."""
+
+    def receive_end(self) -> None:
+        pass
+
+
+def test_a_client_that_waits_for_ever_fails() -> None:
+    wanted = case(Begin(end=True), Close(), allowed=works(), role=Role.CLIENT)
+    verdict = run_case(wanted, MemoryConnector(client=Silent), TARGET).verdict
+    assert verdict is not None
+    assert [fault.text for fault in verdict.faults[:1]] == [
+        "the connection is over, and the client still waits on stream 1"
+    ]
+
+
+class NoResets(PlaitClient):
+    """Resets no stream."""
+
+    def receive(self, octets: bytes) -> bytes:
+        output = super().receive(octets)
+        start = len(PREFACE) if output.startswith(PREFACE) else 0
+        return output[:start] + b"".join(frame for frame in frames_of(output[start:]) if frame[3] != RST_STREAM)
+
+
+def test_what_is_malformed_may_be_told_the_user_alone() -> None:
+    """Both halves have ended: there is no stream left to reset."""
+    end = headers(STREAM, *OK, Literal(b"content-length", b"5"), end_stream=True)
+    wanted = case(Begin(end=True), send(end), Await(What.RESULT), allowed=malformed(), role=Role.CLIENT)
+    quiet = MemoryConnector(client=NoResets)
+    verdict = run_case(wanted, quiet, TARGET).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.best) == (Outcome.REPORTED, True)
+    verdict = run_case(replace(wanted, expectation=works()), quiet, TARGET).verdict
+    assert verdict is not None
+    assert verdict.outcome is Outcome.WRONG
+    assert verdict.seen.startswith("the client told its user: ")
+
+
+def test_a_case_may_be_only_for_a_setting() -> None:
+    wanted = case(OnlyIf(ENABLE_PUSH, 1, initial=1), *TOLERATED.steps, allowed=works(), role=Role.CLIENT)
+    result = run(wanted)
+    assert (result.verdict, result.skipped) == (None, "its ENABLE_PUSH is 0")
+    assert run(replace(wanted, steps=(OnlyIf(ENABLE_PUSH, 0), Begin(), Finish()))).passed
+
+
+def test_a_client_may_make_a_request_again_on_the_same_connection() -> None:
+    class Again(PlaitClient):
+        """Makes one more request when one was refused, and tells its user of that one."""
+
+        def receive(self, octets: bytes) -> bytes:
+            output = super().receive(octets)
+            if [result for result in super().results() if result.error] and len(super().results()) == 1:
+                self.request(None, False)
+                output += super().receive(b"")
+            return output
+
+        def results(self) -> list[ClientResult]:
+            return super().results()[-1:]
+
+    refused = send(rst_stream(STREAM, ErrorCode.REFUSED_STREAM))
+    steps = (Begin(end=True), Behave(answer=True), refused, Await(What.RESULT, begun(0)))
+    wanted = replace(case(*steps, allowed=works(), role=Role.CLIENT), probe=False)
+    verdict = run_case(wanted, MemoryConnector(client=Again), TARGET).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.faults) == (Outcome.TOLERATED, ())
 
 
 def test_a_server_that_talks_without_end_is_given_up() -> None:
