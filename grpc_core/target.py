@@ -55,16 +55,25 @@ def parse_target(text: str) -> Target:
     if colon and scheme == "vsock":
         return Target(text, (_vsock(rest, text),), "localhost")
     if colon and scheme in ("ipv4", "ipv6"):
-        addresses = tuple(_host_port(part, text) for part in rest.lstrip("/").split(","))
-        return Target(text, addresses, rest.lstrip("/").split(",")[0])
+        parts = rest.lstrip("/").split(",")
+        addresses = tuple(_host_port(part, text) for part in parts)
+        return Target(text, addresses, _authority(parts[0], addresses[0]))
     name = text
     if colon and scheme == "dns":
         name = rest
         if name.startswith("//"):
             name = name[2:].partition("/")[2]
     address = _host_port(name, text)
-    authority = f"[{name}]" if name == address.host and ":" in name else name  # an IPv6 address without brackets
-    return Target(text, (address,), quote(authority, safe="[]:.-_~%"), is_dns=True)
+    return Target(text, (address,), quote(_authority(name, address), safe="[]:.-_~%"), is_dns=True)
+
+
+def _authority(name: str, address: Address) -> str:
+    """A host and port as they are written; but an IPv6 address in brackets, and without its interface, which means
+    nothing elsewhere: RFC 6874 §4 has clients "remove any ZoneID attached to an outgoing URI".
+    """
+    authority = f"[{name}]" if name == address.host and ":" in name else name
+    host, bracket, port = authority.partition("]")
+    return host.partition("%")[0] + bracket + port if bracket else authority
 
 
 def _vsock(rest: str, text: str) -> Address:
