@@ -50,9 +50,14 @@ def head_stream(role: Role) -> StreamId:
     return idle() if role is Role.SERVER else STREAM
 
 
+def message(role: Role, *block: Instruction) -> tuple[Step, ...]:
+    """A message that has begun, with these instructions behind the pseudo-header fields of its head."""
+    return (*before_head(role), send(headers(head_stream(role), *head(role), *block)))
+
+
 def following(role: Role, *block: Instruction) -> tuple[Step, ...]:
     """One more exchange, with these instructions behind the pseudo-header fields of our head."""
-    return (*before_head(role), send(headers(head_stream(role), *head(role), *block)), Finish())
+    return (*message(role, *block), Finish())
 
 
 class Sample(NamedTuple):

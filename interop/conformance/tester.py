@@ -526,7 +526,7 @@ class Tester:
             decoder = self._decoders[False]
             acknowledged = self.passive.acknowledged
             if decoder is not None and HEADER_TABLE_SIZE in acknowledged:
-                decoder.set_table_bytes_max(min(acknowledged[HEADER_TABLE_SIZE], _LIMIT))
+                decoder.set_table_bytes_max(acknowledged[HEADER_TABLE_SIZE])
             return
         self.settings_received += 1
         self.peer_settings.update(settings_entries(frame.payload))

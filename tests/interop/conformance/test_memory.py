@@ -23,6 +23,7 @@ H2_FAILS = {
     # GOAWAY closes the connection for everything that follows: streams below the last one do not complete.
     "FRM-02": {"server": "goaway", "client": "goaway"},
     "FRM-03": {"server": "goaway", "client": "goaway"},
+    "HPK-17": {"server": "after-goaway", "client": "after-goaway"},
     "PNG-02": {"server": "completes highest smaller", "client": "above completes highest smaller"},
     "PNG-05": {"client": "no-new-stream"},
     "PNG-08": {"server": "large no-text none nul", "client": "large no-text none nul"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpack_codec import Encoder
+from hpack_codec.integers import encode_integer
 from http2.errors import ErrorCode
 from http2.frames import (
     ACK,
@@ -283,3 +284,12 @@ def test_a_client_is_told_the_status_that_was_sent() -> None:
     assert "answered with 200; 204" in tester.problem_of(exchange_of(tester))
     tester.results = [ClientResult(True, Answer(204, b""))]
     assert tester.problem_of(exchange_of(tester)) == ""
+
+
+def test_a_table_may_be_as_large_as_was_announced() -> None:
+    tester = client(Behaviour(settings=((1, 2**32 - 1),)))
+    tester.begin(Begin(end=True))
+    update = b"\x3f" + encode_integer(2**32 - 1, 5)[1:]
+    tester.receive(build_frame(HEADERS, END_HEADERS | END_STREAM, 1, update + b"\x88"))
+    assert exchange_of(tester).status == 200
+    assert tester.passive.violations == []
