@@ -8,15 +8,10 @@
 | `ping_and_goaway`   | PNG   | §6.7, §6.8, §7  |
 | `streams`           | STR   | §5.1            |
 | `flow_control`      | FLW   | §5.2, §6.9      |
-<<<<<<< HEAD
-| `hpack`             | HPK   | §4.3, RFC 7541  |
+| `hpack`             | HPK   | RFC 7541        |
+| `field_blocks`      | HPK   | §4.3, §10.5.1   |
 | `messages`          | MSG   | §8.2, §8.3      |
 | `exchanges`         | MSG   | §8.1, §8.4, §8.5|
 | `clients`           | CLI   | §6.6, §8, §9.1  |
 | `priority`          | PRI   | §5.3, RFC 9218  |
-=======
-| `hpack`             | HPK   | RFC 7541        |
-| `field_blocks`      | HPK   | §4.3, §10.5.1   |
-| `messages`          | MSG   | §8              |
->>>>>>> 1b788b9 (Complete the cases of HPACK and field blocks)
 """
