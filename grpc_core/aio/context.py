@@ -351,6 +351,16 @@ class SyncServicerContext:
         """Whether the call is not over."""
         return not self._context.done()
 
+    def add_callback(self, callback: Callable[[], None]) -> Any:
+        """Call `callback()`, on the event loop, when the call is over. False, and it is not called, when it is now."""
+        return self._done(self._add_callback(callback))
+
+    async def _add_callback(self, callback: Callable[[], None]) -> bool:
+        if self._context.done():
+            return False
+        self._context.add_done_callback(lambda _: callback())
+        return True
+
     def _done(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         try:
             asyncio.get_running_loop()

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestIterator, SyncServicerContext
@@ -208,10 +209,21 @@ class Rpc:
         *before, request = arguments
         if self._handler.request_streaming:
             request = SyncRequestIterator(self._context)
-        context = SyncServicerContext(self._context)
-        return await self.protocol.loop.run_in_executor(
-            self._server.thread_pool, contextvars.copy_context().run, function, *before, request, context
+        work = functools.partial(function, *before, request, SyncServicerContext(self._context))
+        running = self.protocol.loop.run_in_executor(
+            self._server.thread_pool, contextvars.copy_context().run, self._unless_over, work
         )
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped, and a handler that still runs still counts; nobody is told how it ends.
+            await asyncio.wait([running])
+            running.exception()
+            raise
+
+    def _unless_over(self, work: Callable[[], Any]) -> Any:
+        """In a thread: do it, unless the call is over before the thread was free."""
+        return None if self._call.is_over else work()
 
     def _iterate_in_thread(self, behavior: Behavior, request: Any, context: SyncServicerContext) -> Any:
         """In a thread: send what a plain function yields. What it may return for the event loop is handed on."""

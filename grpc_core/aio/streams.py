@@ -420,6 +420,7 @@ class ServerStream(Generic[Request, Response]):
             raise UsageError(ENDS_BY_RETURNING)
         self._is_closed = True
         self.context.finish(status, details)
+        self.context.run_callbacks()
 
 
 class Handler(StreamHandler, Generic[Request, Response]):

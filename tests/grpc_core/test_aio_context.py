@@ -292,6 +292,10 @@ def test_done_callbacks_of_a_call_that_ends_well() -> None:
 # -- plain functions ---------------------------------------------------------------------------------------------------
 
 
+async def handlers_end(server: aio.Server) -> None:
+    await asyncio.wait([rpc.task for rpc in server._rpcs if rpc.task is not None])
+
+
 def test_a_plain_function_runs_in_the_migration_pool_and_waits_for_what_it_calls() -> None:
     names: list[str] = []
 
@@ -378,5 +382,64 @@ def test_a_plain_function_goes_on_after_its_call_was_cancelled() -> None:
             assert await method(channel)(b"x") == b"x"
             go_on.set()
             assert await ended.count(1) == [False]
+
+    run(main())
+
+
+def test_a_plain_function_counts_until_it_ends_and_one_that_waits_for_a_thread_never_runs() -> None:
+    async def main() -> None:
+        began: list[bytes] = []
+        started, go_on = threading.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def handle(request: bytes, context: SyncServicerContext) -> bytes:
+            began.append(request)
+            started.set()
+            assert go_on.wait(10)
+            context.set_code(StatusCode.OK)
+            raise ValueError("nobody is told")
+
+        with ThreadPoolExecutor(1) as pool:
+            arguments = {"migration_thread_pool": pool, "maximum_concurrent_rpcs": 2}
+            async with joined({"Handle": handle}, **arguments) as (server, channel):
+                calls = [method(channel, "Handle")(request) for request in (b"1", b"2")]
+                await loop.run_in_executor(None, started.wait)
+                await status_of(method(channel, "None")(b""))  # the server has heard of both
+                for call in calls:
+                    call.cancel()
+                for _ in range(2):
+                    await status_of(method(channel, "None")(b""))
+                code, _ = await status_of(method(channel)(b""))
+                assert code is StatusCode.RESOURCE_EXHAUSTED, "both are still in the hands of the pool"
+                go_on.set()
+                await handlers_end(server)
+                assert await method(channel)(b"x") == b"x"
+        assert began == [b"1"]
+
+    run(main())
+
+
+def test_a_plain_function_has_callbacks_as_grpcios_has() -> None:
+    async def main() -> None:
+        called = Events()
+        answers: list[bool] = []
+        started, go_on = threading.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def handle(request: bytes, context: SyncServicerContext) -> bytes:
+            answers.append(context.add_callback(called))
+            started.set()
+            assert go_on.wait(10)
+            answers.append(context.add_callback(called))
+            return b""
+
+        async with joined({"Handle": handle}) as (server, channel):
+            call = method(channel, "Handle")(b"")
+            await loop.run_in_executor(None, started.wait)
+            call.cancel()
+            await called.count(1)
+            go_on.set()
+            await handlers_end(server)
+        assert (answers, len(called.seen)) == ([True, False], 1)
 
     run(main())

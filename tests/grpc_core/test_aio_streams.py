@@ -587,9 +587,10 @@ def test_a_handler_may_receive_in_one_task_and_send_in_another() -> None:
 
 
 def test_a_stream_that_its_handler_closes_is_closed_while_the_handler_goes_on() -> None:
-    finished = asyncio.Event()
+    finished, told = asyncio.Event(), asyncio.Event()
 
     async def serve(stream: Serving) -> None:
+        stream.context.add_done_callback(lambda _: told.set())
         await stream.send(b"last")
         stream.set_trailing_metadata((("x-why", "because"),))
         await stream.close(StatusCode.OK, "enough")
@@ -608,6 +609,7 @@ def test_a_stream_that_its_handler_closes_is_closed_while_the_handler_goes_on() 
             assert [message async for message in stream] == [b"last"]
             assert (await stream.code(), await stream.details()) == (StatusCode.OK, "enough")
             assert dict(await stream.trailing_metadata())["x-why"] == "because"
+            assert told.is_set()
             assert not finished.is_set()
             await clock.advance(60)
             assert finished.is_set()
