@@ -99,6 +99,9 @@ def run_cases(
             number: pool.submit(watch.run, *jobs[number], target, plan) for number in order
         }
         return [futures[number].result() for number in range(len(jobs))]
+    except KeyboardInterrupt:
+        watch.interrupt()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -112,6 +115,13 @@ class _Watch:
         self._lock = threading.Lock()
         self._given_up = ""
         self._failed_in_a_row = 0
+        self._busy: set[SocketConnector] = set()
+
+    def interrupt(self) -> None:
+        """End the cases that run, whatever they wait for."""
+        self._give_up("interrupted")
+        for connector in list(self._busy):
+            connector.abort()
 
     def run(self, case: Case, delivery: Delivery, target: Target, plan: Plan) -> Result:
         """The result of one case; skipped once the server has gone."""
@@ -119,13 +129,14 @@ class _Watch:
             return self._done(Result(case, delivery, skipped=self._given_up))
         connector = SocketConnector(self._endpoint, case.behaviour.tls, plan.needs)
         options = Options(delivery, timeout_s=plan.timeout_s)
+        self._busy.add(connector)
         try:
-            result = run_case(case, connector, target, options)
+            result = self._run(case, connector, target, options)
         except OSError as error:
-            if not self._is_back():
-                self._give_up(f"the server has gone: {getattr(error, 'strerror', None) or error}")
-                return self._done(Result(case, delivery, skipped=self._given_up))
-            result = run_case(case, connector, target, options)
+            self._give_up(f"the server has gone: {getattr(error, 'strerror', None) or error}")
+            return self._done(Result(case, delivery, skipped=self._given_up))
+        finally:
+            self._busy.discard(connector)
         if result.verdict is not None:
             fresh_works = not any(fault.text.startswith(FRESH_FAULT) for fault in result.verdict.faults)
             if not fresh_works and self._has_died():
@@ -136,6 +147,14 @@ class _Watch:
             if self._failed_in_a_row >= GIVE_UP_AFTER:
                 self._give_up(f"the server answered nobody any more after {GIVE_UP_AFTER} cases")
         return self._done(result)
+
+    def _run(self, case: Case, connector: SocketConnector, target: Target, options: Options) -> Result:
+        try:
+            return run_case(case, connector, target, options)
+        except OSError:
+            if not self._is_back():
+                raise
+        return run_case(case, connector, target, options)
 
     def _has_died(self) -> bool:
         """Whether nobody listens any more. One that is dying may still take a connection, and then ends it."""

@@ -16,6 +16,7 @@ what can still be read, as it would from an `ssl.SSLSocket`.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -131,6 +132,11 @@ class SocketDriver:
         except OSError:
             pass
         self._socket.close()
+
+    def abort(self) -> None:
+        """From another thread: let whoever waits for this connection find its end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def has_ended(self) -> bool:
@@ -295,7 +301,7 @@ def _reason(error: Exception | None) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-@dataclass
+@dataclass(eq=False)
 class SocketConnector:
     """Connections to an endpoint (`run.Connector`). The first one is made with `offer`; all others ask for h2."""
 
@@ -303,6 +309,7 @@ class SocketConnector:
     offer: TlsOffer | None = None
     needs: frozenset[str] = frozenset()
     last: SocketDriver | None = field(default=None, init=False)
+    _aborted: bool = field(default=False, init=False)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -313,6 +320,8 @@ class SocketConnector:
         """A new connection. Raises OSError; Unreachable where TLS is at fault."""
         if role is not Role.SERVER:
             raise ConnectionRefusedError("whom is tested is a server")
+        if self._aborted:
+            raise ConnectionAbortedError("interrupted")
         offer, self.offer = self.offer, None
         driver = self.last = SocketDriver(self.endpoint.open(), self.endpoint.timeout_s)
         if not self.endpoint.tls:
@@ -329,6 +338,12 @@ class SocketConnector:
                 raise
             return NoConnection(str(error))
         return driver
+
+    def abort(self) -> None:
+        """From another thread: end the connection that is there, and make no more."""
+        self._aborted = True
+        if self.last is not None:
+            self.last.abort()
 
 
 @cache

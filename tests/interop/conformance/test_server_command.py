@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import ssl
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -204,6 +207,26 @@ def test_a_server_that_goes_is_not_passed(capsys: pytest.CaptureFixture[str]) ->
         assert server(f"127.0.0.1:{port}", "SET-01", "--level", "must", "--timeout", "0.2") == 1
     printed = capsys.readouterr()
     assert "interop conformance: the server answered nobody any more after 8 cases" in printed.err
+
+
+def test_an_interruption_ends_it_at_once() -> None:
+    served, waiting = [], threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        served.append(1)
+        if len(served) <= 3:  # the look whether somebody listens, and the reference requests
+            return serving(PlaitServer(), connection)
+        waiting.set()
+        while connection.recv(1 << 16):
+            pass
+
+    with scripted(serve) as port:
+        command = [sys.executable, "-m", "interop", "conformance", "server", f"127.0.0.1:{port}", "--timeout", "100"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert waiting.wait(30)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=50)
+    assert (process.returncode, printed) == (130, "")
 
 
 def test_a_terminal_gets_a_bar(
