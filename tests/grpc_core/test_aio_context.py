@@ -377,7 +377,7 @@ def test_a_plain_function_goes_on_after_its_call_was_cancelled() -> None:
 
         async with joined({"Handle": handle}) as (_, channel):
             call = method(channel, "Handle")(b"")
-            await loop.run_in_executor(None, started.wait)
+            assert await loop.run_in_executor(None, started.wait, 10)
             call.cancel()
             assert await method(channel)(b"x") == b"x"
             go_on.set()
@@ -403,7 +403,7 @@ def test_a_plain_function_counts_until_it_ends_and_one_that_waits_for_a_thread_n
             arguments = {"migration_thread_pool": pool, "maximum_concurrent_rpcs": 2}
             async with joined({"Handle": handle}, **arguments) as (server, channel):
                 calls = [method(channel, "Handle")(request) for request in (b"1", b"2")]
-                await loop.run_in_executor(None, started.wait)
+                assert await loop.run_in_executor(None, started.wait, 10)
                 await status_of(method(channel, "None")(b""))  # the server has heard of both
                 for call in calls:
                     call.cancel()
@@ -435,7 +435,7 @@ def test_a_plain_function_has_callbacks_as_grpcios_has() -> None:
 
         async with joined({"Handle": handle}) as (server, channel):
             call = method(channel, "Handle")(b"")
-            await loop.run_in_executor(None, started.wait)
+            assert await loop.run_in_executor(None, started.wait, 10)
             call.cancel()
             await called.count(1)
             go_on.set()
