@@ -193,7 +193,7 @@ class Exchange:
     @property
     def is_over(self) -> bool:
         """Whether the call is over."""
-        return self._is_over or self._is_lost()
+        return self._is_lost() or self._is_over
 
     @property
     def is_cancelled(self) -> bool:
@@ -340,7 +340,7 @@ class Exchange:
         """Whether the call is the parent's, and this is a forked child: for us it is over."""
         if is_current(self.io):
             return False
-        if not self._is_over:
+        if not self._is_over or (self.inlet is not None and not self.inlet.is_over):
             self._lock = threading.Lock()
             if self.inlet is not None:
                 self.inlet = Inlet(self.io.loop)

@@ -41,6 +41,11 @@ class Inlet:
         self.taken_was_compressed = False
         """Whether the message that was taken last had come compressed."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is put any more; what is queued can still be taken."""
+        return self._is_over
+
     async def put(self, message: bytes, was_compressed: bool = False) -> None:
         """On the I/O thread: queue a message; returns when there is room for the next."""
         with self._condition:

@@ -161,6 +161,33 @@ def test_a_forked_child_makes_calls_and_the_parents_go_on() -> None:
     assert run(program) == ["well"]
 
 
+def test_responses_that_had_come_before_a_fork_are_the_parents() -> None:
+    """The call is over, but most of its responses are still in the engine, which the child does not have."""
+    program = """
+    server, port = serve()
+    channel = grpc_core.insecure_channel(f"127.0.0.1:{port}")
+    over = threading.Event()
+    responses = channel.unary_stream("/t.S/Count")(b"20000")
+    responses.add_done_callback(lambda _: over.set())
+    assert over.wait(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, from 3.12 on
+        child = os.fork()
+    if child == 0:
+        try:
+            list(responses)
+        except grpc_core.RpcError as error:
+            os._exit(0 if error.details() == "Channel closed due to fork" else 2)
+        os._exit(3)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sum(1 for _ in responses) == 20000
+    channel.close()
+    server.stop(None)
+    print("well")
+    """
+    assert run(program) == ["well"]
+
+
 def test_a_child_that_exits_normally_does_not_harm_its_parent() -> None:
     """Its interpreter collects what the parent had open."""
     program = """
