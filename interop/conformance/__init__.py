@@ -8,6 +8,7 @@
 | what a case is: steps, what is allowed, levels               | `model`                                         |
 | the frames and field blocks of a script, wrong ones too      | `script`                                        |
 | the cases                                                    | `cases/`, found by `table`                      |
+| the cases of h2spec, and ours in their place                 | `h2spec`; `docs/coverage.md` has all statements |
 | the test peer, without I/O                                   | `tester`; frames in `wire`                      |
 | rules that hold for every frame that comes                   | `checks`                                        |
 | from what was seen to a verdict                              | `verdicts`                                      |
@@ -29,5 +30,6 @@ is checked too. Every case runs whole and one octet at a time.
 **How to add a case.** Write it into the file of its group in `cases/` (a new file needs no registration). Give the
 steps so that they lead to a decision whether the stimulus is tolerated or not: `Begin(), send(...), Finish()` for what
 must be ignored, `send(...)` alone for what is an error. Run it against Plait and h2, and look at `--explain ID`: a case
-that passes without having done anything is worse than none.
+that passes without having done anything is worse than none. `tests/interop/conformance/statements.tsv` says which
+statement of the RFC it is about.
 """

@@ -93,7 +93,7 @@ def _unknown_types(role: Role) -> Iterator[Case]:
     for kind in UNKNOWN_TYPES:
         places: tuple[StreamId, ...] = (0, STREAM, idle())
         steps: tuple[Step, ...] = (Begin(), send(*(unknown(kind, place) for place in places)), Finish())
-        marks = (H2spec("http2/4.1/1"), H2spec("http2/5.5/1")) if kind == 0x16 else ()
+        marks = (H2spec("http2/4.1/1"), H2spec("http2/5.5/1", Mark.DUPLICATE)) if kind == 0x16 else ()
         yield _case(f"FRM-01.{kind:#04x}", role, "4.1", reason, steps, works(), *marks)
     for kind in LARGE_UNKNOWN_TYPES:
         for place_name, place in (("connection", 0), ("open", STREAM), ("idle", idle())):
@@ -297,7 +297,12 @@ def _interrupted(role: Role) -> Iterator[Case]:
         ("headers", headers(STREAM, *fields)),
         ("continuation-other-stream", continuation(idle(1), *fields[1:])),
     )
-    marks = {"unknown-same-stream": "5.5/2", "priority": "4.3/2", "data": "6.2/1", "continuation-other-stream": "4.3/3"}
+    marks = {
+        "unknown-same-stream": "5.5/2",
+        "priority": "4.3/2",
+        "data": "6.10/2",
+        "continuation-other-stream": "4.3/3",
+    }
     for name, frame in between:
         steps = (*start, send(frame, continuation(STREAM, *fields[1:])))
         mark = (H2spec(f"http2/{marks[name]}"),) if name in marks else ()
