@@ -228,6 +228,8 @@ def _throttling(fields: _Fields) -> Throttling:
     if tokens_max is None or not 0 < tokens_max <= 1000:
         raise ValueError(f"{fields.at('maxTokens')}: must be greater than 0 and at most 1000")
     ratio = fields.positive("tokenRatio", fields.get("tokenRatio", (int, float), "a number"))
+    if not ratio < float("inf"):
+        raise ValueError(f"{fields.at('tokenRatio')}: must be finite")
     return Throttling(float(tokens_max), int(ratio * 1000) / 1000)  # "up to 3 decimal places"
 
 

@@ -41,6 +41,8 @@ class _Held(interfaces.Call, Generic[Request, Response]):
 
     def __getattr__(self, name: str) -> Any:
         """What is not in grpcio's interface is the call's own."""
+        if name == "_call":  # of a handle that is being made or copied
+            raise AttributeError(name)
         return getattr(self._call, name)
 
     # -- the responses -------------------------------------------------------------------------------------------------

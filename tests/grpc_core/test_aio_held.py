@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import threading
 from collections.abc import AsyncIterator
@@ -204,5 +205,17 @@ def test_a_handle_has_what_the_call_has_and_no_more(name: str) -> None:
             assert "running" in repr(call)
             with pytest.raises(AttributeError, match=name):
                 getattr(call, name)
+
+    asyncio.run(main())
+
+
+def test_a_copy_of_a_handle_is_another_handle_on_the_same_call() -> None:
+    async def main() -> None:
+        async with joined(grpc_core, grpc_core) as peers:
+            call: Any = peers.endless(b"")
+            other = copy.copy(call)
+            assert other._call is call._call
+            call.cancel()
+            assert other.cancelled()
 
     asyncio.run(main())

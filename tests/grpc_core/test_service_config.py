@@ -118,6 +118,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"retryThrottling": {"maxTokens": 0, "tokenRatio": 1}}, "retryThrottling.maxTokens: must be greater than 0"),
     ({"retryThrottling": {"maxTokens": 1001, "tokenRatio": 1}}, "at most 1000"),
     ({"retryThrottling": {"maxTokens": 10, "tokenRatio": 0}}, "tokenRatio: must be greater than 0"),
+    ({"retryThrottling": {"maxTokens": 10, "tokenRatio": float("inf")}}, "retryThrottling.tokenRatio: must be finite"),
     ({"loadBalancingConfig": [{"foo": {}}, {"bar": {}}]}, "loadBalancingConfig: no known policies in list: foo bar"),
     ({"loadBalancingConfig": [{"pick_first": {}, "round_robin": {}}]}, "must have one field"),
     ({"loadBalancingPolicy": "foo"}, "unknown policy 'foo'"),

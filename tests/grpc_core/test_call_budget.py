@@ -1,0 +1,48 @@
+"""The call budget of one unary RPC through all layers: the caller's await, both connections, the handler.
+
+As in tests/test_call_budget.py, calls are counted, not time. Channel and server are joined in memory, so nothing is cut
+differently from one run to the next, and the clock stands still, so that every call names the same deadline. What the
+transports in memory call is few, and counted too. The budgets are about a twentieth above what was measured.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from grpc_core import aio
+from grpc_core.testing import VirtualClock, in_memory
+from tests.grpc_core.support import method, service
+from tests.test_call_budget import Count, within
+
+CALLS = 100
+
+
+async def unary_calls(channel: aio.Channel, timeout: float | None) -> tuple[float, float]:
+    """(Python calls, C calls) of one of many calls, one after the other."""
+    echo = method(channel)
+    for _ in range(20):
+        await echo(b"x", timeout=timeout)
+    count = Count()
+    sys.setprofile(count)
+    try:
+        for _ in range(CALLS):
+            await echo(b"x", timeout=timeout)
+    finally:
+        sys.setprofile(None)
+    return count.python / CALLS, count.c / CALLS
+
+
+@pytest.mark.parametrize(
+    ("timeout", "python", "c"), [(None, 361, 198), (60.0, 395, 231)], ids=["plain", "with a deadline"]
+)
+def test_calls_per_unary_rpc(timeout: float | None, python: float, c: float) -> None:
+    async def main() -> None:
+        async with in_memory(service({})) as channel:
+            first = await unary_calls(channel, timeout)
+            second = await unary_calls(channel, timeout)
+        assert second == pytest.approx(first, abs=1), "the count is the same, but for where a window is announced"
+        within(second, python, c)
+
+    VirtualClock().run(main())
