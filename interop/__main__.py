@@ -29,7 +29,10 @@ def main(argv: list[str] | None = None) -> int:
             from interop.conformance import commands as conformance
 
             conformance.add_arguments(conformance_parser)
-            return conformance.run_conformance(parser.parse_args(argv))
+            end = argv.index("--") if "--" in argv else len(argv)  # behind it comes a program that is to be tested
+            arguments = parser.parse_args(argv[:end])
+            arguments.program = argv[end + 1 :]
+            return conformance.run_conformance(arguments)
         from interop import matrix
 
         matrix.add_arguments(matrix_parser)

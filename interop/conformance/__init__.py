@@ -2,6 +2,7 @@
 
     python -m interop conformance memory --stack plait      every case against a Python stack, without sockets
     python -m interop conformance server HOST:PORT          the same against a server, over TCP or TLS
+    python -m interop conformance client -- CMD {url}       the same against a client that is started for each case
 
 | question                                                     | file                                            |
 |--------------------------------------------------------------|-------------------------------------------------|
@@ -16,6 +17,7 @@
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |
 | connections over TCP and TLS                                 | `sockets`                                       |
 | a server on the network: what it speaks, all cases at it     | `server`, `server_command`                      |
+| clients that connect by themselves, and where they are tested| `clients`, `bench`, `client_command`            |
 | results for a reader; the command line                       | `report`, `junit`, `progress`, `commands`       |
 
 **The idea.** A case is data. A `Driver` is a connection: octets out, octets in. `run_case` joins them through the

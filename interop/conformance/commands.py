@@ -2,7 +2,7 @@
 
     memory   [--stack plait|h2]        the cases against a Python stack, without sockets
     server   HOST:PORT [--tls]         the cases against a server, over TCP or TLS
-    (client: see `SUBCOMMANDS`, where another way of running adds itself)
+    client   [--tls] -- CMD {url}      the cases against a client that is started for each of them
 
 Exit status: 0 when nothing was broken at the level asked for, 1 when something was, 2 for a command line that is not
 valid or a target that cannot be tested, 130 when it was interrupted.
@@ -171,11 +171,27 @@ def _run_server(arguments: argparse.Namespace) -> int:
     return server_command.run(arguments)
 
 
+# -- client ------------------------------------------------------------------------------------------------------------
+
+
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    from interop.conformance import client_command  # which builds on this module
+
+    client_command.add_arguments(parser)
+
+
+def _run_client(arguments: argparse.Namespace) -> int:
+    from interop.conformance import client_command
+
+    return client_command.run(arguments)
+
+
 AddArguments = Callable[[argparse.ArgumentParser], None]
 RunWay = Callable[[argparse.Namespace], int]
 
 SUBCOMMANDS: Final[dict[str, tuple[str, AddArguments, RunWay]]] = {
     "memory": ("the cases against a Python stack in memory", _add_memory, _run_memory),
     "server": ("the cases against a server over TCP or TLS", _add_server, _run_server),
+    "client": ("the cases against a client: its command comes behind --", _add_client, _run_client),
 }
 """Name -> what it is for, its arguments, what runs it. Another way of running is one more entry."""

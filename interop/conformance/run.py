@@ -153,6 +153,8 @@ class Run:
         self.options = options
         self.octets_sent = 0
         self.requests = 0
+        self.sent_behind = False
+        """Whether something was sent when a client had all its answers, and could have gone."""
 
     def flush(self) -> None:
         """Write what the tester has to say, cut as the options want it."""
@@ -221,6 +223,7 @@ class Run:
         """Carry out a step. What it waited for in vain, in words; empty when all went well."""
         tester = self.tester
         if isinstance(step, Send):
+            self.sent_behind |= bool(tester.exchanges) and all(exchange.sent_end for exchange in tester.exchanges)
             tester.send(*step.specs)
             self.flush()
         elif isinstance(step, Begin):
@@ -320,9 +323,12 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     tester.results = driver.results()
     has_left = has_left or (options.leaves and tester.has_left)
     seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet, has_left=has_left)
+    if has_left and run.sent_behind and seen.kind is Kind.WORKS and not case.expectation.allows_work:
+        gone = "the client goes when it has its answer, and need not see what comes behind it"
+        return Result(case, options.delivery, skipped=gone, frames=tuple(tester.frames))
     if tester.was_asked_again:
         begun = begun[: len(tester.results)]  # the rest are requests that it has made again by itself
-    faults += _told(tester, begun)
+    faults += _told(case, tester, begun)
     faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
     if case.answer_status and (subject is None or subject.status != case.answer_status):
         faults.append(Fault(f"the request was not answered with {case.answer_status}", Level.SHOULD))
@@ -398,7 +404,7 @@ def _same_connection(run: Run) -> str:
         return ""  # such a client makes one request a connection
 
 
-def _told(tester: Tester, begun: list[Exchange]) -> list[Fault]:
+def _told(case: Case, tester: Tester, begun: list[Exchange]) -> list[Fault]:
     """What a client has told its user, of each request: something at last, and no success where there was none."""
     faults = []
     for exchange in begun if tester.role is Role.CLIENT else ():
@@ -406,7 +412,8 @@ def _told(tester: Tester, begun: list[Exchange]) -> list[Fault]:
         if not result.is_done:
             faults.append(Fault(f"the connection is over, and the client still waits on stream {exchange.stream_id}"))
         elif result.answer is not None and not exchange.is_sent and not result.retried and not tester.was_asked_again:
-            faults.append(Fault(f"stream {exchange.stream_id} never was complete, and the client says it was"))
+            text = f"stream {exchange.stream_id} never was complete, and the client says it was"
+            faults.append(Fault(text, case.level))
     return faults
 
 
@@ -435,9 +442,14 @@ def _contents(
 def fresh_connection(connector: Connector, role: Role, target: Target, timeout_s: float) -> str:
     """A new connection, and one request on it. What is wrong, or empty."""
     try:
-        driver = connector.connect(role)
+        return first_exchange(connector, role, target, timeout_s)
     except OSError as error:
         return f"it cannot be made ({error})"
+
+
+def first_exchange(connector: Connector, role: Role, target: Target, timeout_s: float) -> str:
+    """A new connection, and one request on it. What is wrong, or empty. Raises OSError when there is none."""
+    driver = connector.connect(role)
     run = Run(Tester(role, target, Behaviour()), driver, Options(timeout_s=timeout_s))
     try:
         problem = "" if run.handshake() else "the handshake did not come to its end"

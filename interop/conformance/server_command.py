@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds_from,
         default=5.0,
         metavar="S",
         help="seconds to wait for an answer (default: 5)",
     )
     parser.add_argument(
-        "--parallel", type=_parallel, default=4, metavar="N", help="connections at the same time (default: 4)"
+        "--parallel", type=count_from, default=4, metavar="N", help="connections at the same time (default: 4)"
     )
     parser.add_argument(
         "--delivery",
@@ -117,7 +117,7 @@ def _path(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
+def seconds_from(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -127,7 +127,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _parallel(text: str) -> int:
+def count_from(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     if not 1 <= number <= PARALLEL_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {PARALLEL_MAX}")

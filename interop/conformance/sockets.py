@@ -61,10 +61,10 @@ class SocketDriver:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """The TLS handshake. Raises Unreachable with what went wrong."""
+    def start_tls(self, context: ssl.SSLContext, host: str | None) -> None:
+        """The TLS handshake; without a host, of the server's end. Raises Unreachable with what went wrong."""
         deadline = self.now() + self._timeout_s
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        tls = context.wrap_bio(self._incoming, self._outgoing, host is None, host)
         while True:
             try:
                 tls.do_handshake()
@@ -85,6 +85,7 @@ class SocketDriver:
                 self._incoming.write_eof()
         self._write(self._outgoing.read())
         self.tls = tls
+        self._received += self._incoming.read()  # a client says more right behind its Finished
         self.first = b""
 
     # -- run.Driver ----------------------------------------------------------------------------------------------------

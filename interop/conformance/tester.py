@@ -142,11 +142,6 @@ class Exchange:
         """Whether nothing more comes."""
         return self.ended or self.reset_code is not None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more comes, nor is due."""
-        return self.reset_code is not None or self.sent_reset is not None or (self.ended and self.sent_end)
-
 
 class Tester:
     """The peer of whom is tested. `role` is the role of the other end."""
@@ -297,8 +292,11 @@ class Tester:
 
     @property
     def has_left(self) -> bool:
-        """Whether a client has ended the connection with nothing left open on it, and nothing to complain of."""
-        settled = bool(self.exchanges) and all(exchange.is_over for exchange in self.exchanges)
+        """Whether a client has ended the connection when it had all its answers, and nothing to complain of."""
+        settled = all(
+            exchange.sent_end or exchange.sent_reset is not None or exchange.reset_code is not None
+            for exchange in self.exchanges
+        )
         return self.role is Role.CLIENT and self.has_ended and self.error_goaway is None and settled
 
     def is_met(self, wait: Await) -> bool:

@@ -19,6 +19,8 @@ from interop.peers.peer import Missing
 ADDRESS = "127.0.0.1"
 NAME = "server.interop.test"
 """What the certificate is for besides the address, for clients that are told to expect a name."""
+LOCAL_NAME = "localhost"
+"""What it is for as well, for clients that must send a name in SNI and find the address of it."""
 FOLDER = "certs"
 _VALID_DAYS = 2
 
@@ -91,7 +93,7 @@ def _with_cryptography(files: Certificate) -> None:
             (signer, False),
         )
     )
-    names = [x509.IPAddress(ipaddress.ip_address(ADDRESS)), x509.DNSName(NAME)]
+    names = [x509.IPAddress(ipaddress.ip_address(ADDRESS)), x509.DNSName(NAME), x509.DNSName(LOCAL_NAME)]
     files.certificate.write_bytes(
         signed(
             server,
@@ -109,7 +111,7 @@ def _with_cryptography(files: Certificate) -> None:
 def _with_openssl(files: Certificate) -> None:
     folder = files.key.parent
     authority_key, request, extensions = folder / "ca.key", folder / "server1.csr", folder / "server1.ext"
-    extensions.write_text(f"subjectAltName=IP:{ADDRESS},DNS:{NAME}\n")
+    extensions.write_text(f"subjectAltName=IP:{ADDRESS},DNS:{NAME},DNS:{LOCAL_NAME}\n")
     new_key = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout"]
     days = ["-days", str(_VALID_DAYS)]
     authority = ["-subj", "/CN=Plait interop authority", "-out", str(files.authority)]

@@ -1,0 +1,89 @@
+"""`python -m interop conformance client -- CMD ...`: its arguments, and what is told when a client cannot be tested."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from interop.conformance import commands
+from interop.conformance.bench import Bench
+from interop.conformance.clients import Program
+from interop.conformance.model import Case, Role
+from interop.conformance.progress import Progress
+from interop.conformance.run import Delivery, Result, Unusable
+from interop.conformance.server_command import DELIVERIES, count_from, seconds_from
+from interop.peers.peer import Missing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What only this way of running has."""
+    parser.usage = "%(prog)s [options] [ID ...] -- CMD ..."
+    parser.epilog = (
+        "CMD is started for each case; {url} in it is where it must connect, {ca} with --tls the file with the"
+        " authority to trust (PEM). It must write the content to its standard output, and exit with 0 when the"
+        " transfer was complete and with something else when it was not. Example:"
+        " client -- curl -sS --http2-prior-knowledge {url}"
+    )
+    parser.add_argument("--tls", action="store_true", help="over TLS, with a certificate for localhost")
+    parser.add_argument(
+        "--timeout", type=seconds_from, default=5.0, metavar="S", help="seconds that CMD may take (default: 5)"
+    )
+    parser.add_argument("--parallel", type=count_from, default=4, metavar="N", help="so many at once (default: 4)")
+    parser.add_argument("--delivery", choices=DELIVERIES, default="both", help="whole, octet by octet (default: both)")
+    parser.add_argument(
+        "--any-output", action="store_true", help="what CMD writes is not the content: only its exit status counts"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The exit status."""
+    cases = commands.chosen(arguments, (Role.CLIENT,))
+    if not cases:
+        return _refuse("no case for clients is named so; see --list")
+    if arguments.list:
+        return commands.list_cases(cases)
+    if problem := commands.unwritable(arguments):
+        return _refuse(problem)
+    try:
+        client = Program(arguments.program, shows_content=not arguments.any_output)
+        bench = Bench(client, tls=arguments.tls, timeout_s=arguments.timeout)
+    except (ValueError, Missing) as error:
+        return _refuse(str(error))
+    deliveries = DELIVERIES[arguments.delivery]
+    progress = Progress(sys.stderr, len(cases) * len(deliveries), commands.LEVELS[arguments.level])
+    with bench:
+        try:
+            bench.check()
+            results = run_cases(bench, cases, deliveries, arguments.parallel, progress.update)
+        except (Unusable, OSError) as error:
+            return _refuse(f"{client.command[0]} cannot be tested: {error}")
+        finally:
+            progress.clear()
+    return commands.finish(arguments, results, by_section=True)
+
+
+def run_cases(
+    bench: Bench,
+    cases: Sequence[Case],
+    deliveries: Iterable[Delivery],
+    parallel: int,
+    update: Callable[[Result], None],
+) -> list[Result]:
+    """Every case in every way, so many at once; the results in their order, `update` with each as it comes."""
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="conformance-case")
+    runs = [pool.submit(bench.run, case, delivery) for case in cases for delivery in deliveries]
+    results = []
+    try:
+        for future in runs:
+            results.append(future.result())
+            update(results[-1])
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return results
+
+
+def _refuse(reason: str) -> int:
+    print(f"interop conformance: {' '.join(reason.split())}", file=sys.stderr)
+    return commands.USAGE
