@@ -301,6 +301,12 @@ def _pseudo_elsewhere(role: Role) -> Iterator[Case]:
             ("path", (STATUS, Literal(b":path", b"/"))),
             ("unknown", (STATUS, Literal(b":kit", b"v"))),
             ("status-missing", (Literal(b"x-kit", b"v"),)),
+            ("status-text", (Literal(b":status", b"abc"),)),
+            ("status-empty", (Literal(b":status", b""),)),
+            ("status-two-digits", (Literal(b":status", b"20"),)),
+            ("status-four-digits", (Literal(b":status", b"2000"),)),
+            ("status-signed", (Literal(b":status", b"+20"),)),
+            ("status-switching-protocols", (Literal(b":status", b"101"),)),
         )
         for name, block in blocks:
             steps = (Begin(), send(headers(STREAM, *block)), Finish())

@@ -210,6 +210,16 @@ def _shape() -> Iterator[Case]:
             size,
             *((H2spec("http2/6.5/1"),) if length == 1 else ()),
         )
+    yield Case(
+        "SET-07.ack-due-length-6",
+        Role.SERVER,
+        Level.MUST,
+        "RFC 9113 §6.5",
+        "So MUST the acknowledgement that is waited for.",
+        (Await(What.SETTINGS), send(Frame(SETTINGS, ACK, payload=(bytes(6),)))),
+        size,
+        Behaviour(ack_settings=False),
+    )
 
 
 def _extensions() -> Iterator[Case]:

@@ -310,10 +310,10 @@ def _resets(role: Role) -> Iterator[Case]:
         name = code.name.lower().replace("_", "-")
         steps = (*opened(role), send(rst_stream(STREAM, code)), Barrier(), *opened(role), Finish())
         mark = _marks("generic/3.4/1") if code is ErrorCode.CANCEL and role is Role.SERVER else ()
-        yield _case(f"STR-10.{name}", role, "5.4.2", reason, steps, works(), *mark)
+        yield _case(f"STR-10.{name}", role, "5.4.2", reason, steps, works(begun(0)), *mark)
     twice = rst_stream(STREAM, ErrorCode.CANCEL)
     steps = (*opened(role), send(twice, twice), Barrier(), *opened(role), Finish())
-    yield _case("STR-10.twice", role, "5.4.2", reason, steps, works())
+    yield _case("STR-10.twice", role, "5.4.2", reason, steps, works(begun(0)))
     open_window = send(settings((WINDOW, 65_535)), window_update(0, 100_000))
     if role is Role.SERVER:
         steps = (Begin(end=True), Await(What.HEAD), send(twice), Barrier(), open_window, Barrier(), *EXCHANGE)
@@ -322,7 +322,7 @@ def _resets(role: Role) -> Iterator[Case]:
         steps = (Begin(content=UPLOAD), send(twice), Barrier(), open_window, Barrier(), *opened(role), Finish())
         behaviour = Behaviour(give_windows=False)
     reason = "What waited for a window when RST_STREAM came is never sent."
-    yield replace(_case("STR-10.while-blocked", role, "5.1", reason, steps, works()), behaviour=behaviour)
+    yield replace(_case("STR-10.while-blocked", role, "5.1", reason, steps, works(begun(0))), behaviour=behaviour)
     reason = "An endpoint sends not more than one RST_STREAM for a stream, however many errors come on it."
     steps = (*opened(role), send(fault, fault, fault), *opened(role), Finish())
     yield replace(_case("STR-11.one", role, "5.4.2", reason, steps, first), level=Level.SHOULD)
