@@ -8,8 +8,10 @@ import pytest
 
 from http2.errors import ErrorCode
 from http2.frames import PING
+from interop.conformance.memory import TARGET
 from interop.conformance.model import (
     Begin,
+    Behaviour,
     Case,
     Finish,
     Kind,
@@ -24,8 +26,24 @@ from interop.conformance.model import (
     stream_error,
     works,
 )
-from interop.conformance.script import GET, POST, STREAM, Frame, Literal, headers, idle, ping, window_update, without
+from interop.conformance.script import (
+    GET,
+    OK,
+    POST,
+    STREAM,
+    Frame,
+    Literal,
+    goaway,
+    headers,
+    idle,
+    ping,
+    window_update,
+    without,
+)
+from interop.conformance.stacks.plait import PlaitClient
 from interop.conformance.table import all_cases
+from interop.conformance.tester import Answer, ClientResult, Tester
+from interop.conformance.verdicts import observe
 from tests.interop.conformance.fakes import (
     WRONG_CODE,
     Rewrite,
@@ -143,3 +161,22 @@ def test_who_only_closes_crashes_or_errs_fails_95_of_100_negative_cases(rewrite:
     passed = [wanted.key for wanted in negative if run(wanted, rewrite).passes(Level.SHOULD)]
     assert len(negative) > 300
     assert len(passed) <= len(negative) / 20, passed
+
+
+@pytest.mark.parametrize(("answered", "kind"), [(True, Kind.WORKS), (False, Kind.CLOSED)])
+def test_a_client_that_was_sent_away_may_leave_with_octets_unread(answered: bool, kind: Kind) -> None:
+    """TCP makes a reset of its close then. With a request open it is one."""
+    client = PlaitClient()
+    client.request(None, False)
+    tester = Tester(Role.CLIENT, TARGET, Behaviour())
+    tester.start()
+    tester.receive(client.receive(tester.take_output()))
+    tester.send(headers(STREAM, *OK), goaway(STREAM, ErrorCode.NO_ERROR))
+    if answered:
+        tester.finish(STREAM, b"")
+    tester.receive(client.receive(tester.take_output()))
+    tester.ping()
+    tester.receive(client.receive(tester.take_output()))
+    tester.receive_end(was_reset=True)
+    tester.results = [ClientResult(True, Answer(200, b""))]
+    assert observe(tester, tester.exchange(STREAM), crashed="", hung="", unmet="").kind is kind
