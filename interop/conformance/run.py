@@ -465,8 +465,10 @@ class Unusable(Exception):
     """Whom is to be tested does not do the simplest thing; the text says what came instead."""
 
 
-def learn(connector: Connector, target: Target, timeout_s: float = 5.0) -> Target:
-    """The target with the answers that a server gives to the two reference requests. Raises Unusable, OSError."""
+def learn(connector: Connector, target: Target, timeout_s: float = 5.0, status: int = 200) -> Target:
+    """The target with the answers that a server gives to the two reference requests; `status` is what GET must get.
+
+    Raises Unusable, OSError."""
     answers = []
     for end in (True, False):
         tester = Tester(Role.SERVER, target, Behaviour())
@@ -484,7 +486,8 @@ def learn(connector: Connector, target: Target, timeout_s: float = 5.0) -> Targe
             raise Unusable(f"the request was reset with {exchange.reset_code:#x}")
         answers.append(Answer(exchange.status, bytes(exchange.content)))
     get, post = answers
-    if get.status != 200:
-        raise Unusable(f"GET {target.path} is answered with {get.status} {show(get.content)}; name a path with 200")
+    if get.status != status:
+        said = f"GET {target.path} is answered with {get.status} {show(get.content)}".rstrip()
+        raise Unusable(f"{said}; name a path that is answered with {status}")
     echoes = post.status == 200 and post.content == Finish().content
     return replace(target, echoes=echoes, get=get, post=post)

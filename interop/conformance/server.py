@@ -18,15 +18,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from http2.frames import FRAME_HEADER_BYTES, SETTINGS, STREAM_ID_MASK, unpack_header
-from interop.conformance.model import Case, Outcome
+from http2.errors import ErrorCode
+from http2.frames import FRAME_HEADER_BYTES, HEADERS, PING, RST_STREAM, SETTINGS, STREAM_ID_MASK, unpack_header
+from interop.conformance.model import Case, Kind, Outcome
 from interop.conformance.run import FRESH_FAULT, Delivery, Options, Result, Unusable, learn, run_case
 from interop.conformance.sockets import Endpoint, SocketConnector, SocketDriver, tls_context
 from interop.conformance.tester import Target
-from interop.conformance.wire import show
+from interop.conformance.wire import WireFrame, show
 
 GIVE_UP_AFTER = 8
 """Cases in a row after which a fresh connection did not work, before the rest is not tried any more."""
+
+GONE = "the server has gone"
+NOBODY = "the server answered nobody any more"
+
+SECOND_CHANCES = 16
+"""Cases that hung and are run again, with so much more time: a machine that is busy must not look like a fault."""
+
+PATIENCE = 4
+DYING_S = 0.3
 
 _RETRY_S = 0.05
 
@@ -42,11 +52,13 @@ class Plan:
     """Needs of cases (`Case.needs`) that this server serves besides."""
 
 
-def reference(endpoint: Endpoint, target: Target) -> Target:
-    """The target with the answers that the server gives. Raises Unusable and OSError, with a text for a person."""
+def reference(endpoint: Endpoint, target: Target, status: int = 200) -> Target:
+    """The target with the answers that the server gives; GET must get `status`.
+
+    Raises Unusable and OSError, with a text for a person."""
     connector = SocketConnector(endpoint)
     try:
-        return learn(connector, target, endpoint.timeout_s)
+        return learn(connector, target, endpoint.timeout_s, status)
     except Unusable as reason:
         raise Unusable(diagnosis(connector.last, endpoint) or str(reason))
 
@@ -106,6 +118,60 @@ def run_cases(
         pool.shutdown(cancel_futures=True)
 
 
+ANSWERED_EARLY = "the request was answered before all of it was there: --echo-path names a path that shows more"
+ANSWERED_ALIKE = "good requests are answered with 4xx too, so that an error cannot be told from them"
+
+NO_CONTENT = "GET is answered without content: --path names a path that shows more"
+
+
+def undecided(result: Result, target: Target) -> str:
+    """Why a case that failed shows nothing with this server; empty when it does.
+
+    Only where the server is alive: its PINGs were answered, and nothing else was wrong. A stream that it has closed
+    already, with its answer, cannot be broken any more.
+    """
+    verdict = result.verdict
+    if verdict is None or verdict.passed or verdict.faults or verdict.violations:
+        return ""
+    if verdict.outcome not in (Outcome.TOLERATED, Outcome.HUNG) or not _pings_are_answered(result.frames):
+        return ""
+    alike = target.get is not None and 400 <= target.get.status < 500
+    if alike and any(pattern.kind is Kind.ANSWER for pattern in result.case.expectation.patterns):
+        return ANSWERED_ALIKE
+    if verdict.outcome is Outcome.HUNG and target.get is not None and not target.get.content:
+        return NO_CONTENT
+    return ANSWERED_EARLY if _answered_early(result.frames) else ""
+
+
+def _pings_are_answered(frames: Sequence[WireFrame]) -> bool:
+    sent = [frame.payload for frame in frames if frame.type == PING and frame.is_sent and not frame.is_ack]
+    answers = [frame.payload for frame in frames if frame.type == PING and not frame.is_sent and frame.is_ack]
+    return bool(sent) and sent[-1] in answers
+
+
+def _answered_early(frames: Sequence[WireFrame]) -> bool:
+    """Whether a stream was ended from the other side, without an error, before we had ended it.
+
+    What came while we were sending is read later: there RST_STREAM(NO_ERROR) tells it (§8.1).
+    """
+    begun: set[int] = set()
+    unfinished: set[int] = set()
+    for frame in frames:
+        if frame.is_sent:
+            if frame.ends_stream or frame.type == RST_STREAM:
+                unfinished.discard(frame.stream_id)
+            elif frame.type == HEADERS:
+                unfinished.add(frame.stream_id)
+                begun.add(frame.stream_id)
+        elif frame.stream_id in (unfinished if frame.ends_stream else begun if _is_enough(frame) else ()):
+            return True
+    return False
+
+
+def _is_enough(frame: WireFrame) -> bool:
+    return frame.type == RST_STREAM and frame.uint32() == ErrorCode.NO_ERROR
+
+
 class _Watch:
     """Runs cases, and keeps an eye on whether the server is still there."""
 
@@ -115,6 +181,7 @@ class _Watch:
         self._lock = threading.Lock()
         self._given_up = ""
         self._failed_in_a_row = 0
+        self._second_chances = SECOND_CHANCES
         self._busy: set[SocketConnector] = set()
 
     def interrupt(self) -> None:
@@ -132,21 +199,36 @@ class _Watch:
         self._busy.add(connector)
         try:
             result = self._run(case, connector, target, options)
+            if self._deserves_a_second_chance(result, target):
+                options = replace(options, timeout_s=PATIENCE * plan.timeout_s)
+                connector.offer = case.behaviour.tls
+                result = self._run(case, connector, target, options)
         except OSError as error:
-            self._give_up(f"the server has gone: {getattr(error, 'strerror', None) or error}")
+            self._give_up(f"{GONE}: {getattr(error, 'strerror', None) or error}")
             return self._done(Result(case, delivery, skipped=self._given_up))
         finally:
             self._busy.discard(connector)
         if result.verdict is not None:
             fresh_works = not any(fault.text.startswith(FRESH_FAULT) for fault in result.verdict.faults)
-            if not fresh_works and self._has_died():
+            if not fresh_works and not self._given_up and self._has_died():
                 verdict = replace(result.verdict, outcome=Outcome.CRASHED, best=False)
                 result = replace(result, verdict=verdict)
             with self._lock:
                 self._failed_in_a_row = 0 if fresh_works else self._failed_in_a_row + 1
             if self._failed_in_a_row >= GIVE_UP_AFTER:
-                self._give_up(f"the server answered nobody any more after {GIVE_UP_AFTER} cases")
+                self._give_up(f"{NOBODY} after {GIVE_UP_AFTER} cases")
+        if reason := undecided(result, target):
+            result = replace(result, verdict=None, skipped=reason)
         return self._done(result)
+
+    def _deserves_a_second_chance(self, result: Result, target: Target) -> bool:
+        if result.verdict is None or result.verdict.outcome is not Outcome.HUNG or self._given_up:
+            return False
+        if undecided(result, target):
+            return False
+        with self._lock:
+            self._second_chances -= 1
+            return self._second_chances >= 0
 
     def _run(self, case: Case, connector: SocketConnector, target: Target, options: Options) -> Result:
         try:
@@ -158,7 +240,7 @@ class _Watch:
 
     def _has_died(self) -> bool:
         """Whether nobody listens any more. One that is dying may still take a connection, and then ends it."""
-        deadline = time.monotonic() + self._endpoint.timeout_s
+        deadline = time.monotonic() + DYING_S
         while time.monotonic() < deadline:
             try:
                 driver = SocketDriver(self._endpoint.open(), self._endpoint.timeout_s)

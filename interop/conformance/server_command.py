@@ -10,7 +10,7 @@ from interop.conformance import commands
 from interop.conformance.model import Role
 from interop.conformance.progress import Progress
 from interop.conformance.run import Delivery, Unusable
-from interop.conformance.server import Plan, reference, run_cases
+from interop.conformance.server import GONE, NOBODY, Plan, reference, run_cases
 from interop.conformance.sockets import Endpoint
 from interop.conformance.tester import Target
 
@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls", action="store_true", help="over TLS, with ALPN; certificates are not verified")
     parser.add_argument(
         "--path", type=_path, default="/", help="GET of it must be answered with 200 and always the same (default: /)"
+    )
+    parser.add_argument(
+        "--status", type=_status, default=200, help="what GET of it is answered with, for a server without such a path"
     )
     parser.add_argument(
         "--echo-path", type=_path, metavar="PATH", help="POST goes here, best answered with its content (default: PATH)"
@@ -72,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         endpoint = Endpoint.find(host, port, tls=arguments.tls, timeout_s=arguments.timeout)
-        target = reference(endpoint, target)
+        target = reference(endpoint, target, arguments.status)
     except (OSError, Unusable) as error:
         return _refuse(f"{target.authority} cannot be tested: {getattr(error, 'strerror', None) or error}")
     needs = frozenset({"hold"} if arguments.hold_path else ())
@@ -86,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not target.echoes:
         said = f"POST {target.echo_path} is answered with {target.post.status if target.post else 0}"
         print(f"{said}, and not with its content; --echo-path names a path that shows more", file=sys.stderr)
-    if gone := next((result.skipped for result in results if result.skipped.startswith("the server ")), ""):
+    if gone := next((result.skipped for result in results if result.skipped.startswith((GONE, NOBODY))), ""):
         print(f"interop conformance: {gone}; what was left to run was not run", file=sys.stderr)
         return commands.FAILED
     return status
@@ -125,6 +128,12 @@ def seconds_from(text: str) -> float:
     if not 0 < seconds <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from above 0 to 3600")
     return seconds
+
+
+def _status(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) == 3 and text[0] in "2345"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no final status, e.g. 200")
+    return int(text)
 
 
 def count_from(text: str) -> int:

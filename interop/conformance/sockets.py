@@ -325,6 +325,8 @@ class SocketConnector:
             raise ConnectionAbortedError("interrupted")
         offer, self.offer = self.offer, None
         driver = self.last = SocketDriver(self.endpoint.open(), self.endpoint.timeout_s)
+        if self._aborted:
+            driver.abort()
         if not self.endpoint.tls:
             return driver
         try:

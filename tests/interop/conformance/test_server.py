@@ -7,22 +7,32 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from http2.frames import PREFACE, SETTINGS, build_frame
-from interop.conformance.model import Level, Outcome, Role
+from interop.conformance.model import Level, Outcome, Role, send, works
 from interop.conformance.run import Delivery, Result, Unusable
-from interop.conformance.server import GIVE_UP_AFTER, Plan, diagnosis, reference, run_cases
+from interop.conformance.script import ping
+from interop.conformance.server import (
+    ANSWERED_EARLY,
+    GIVE_UP_AFTER,
+    NO_CONTENT,
+    Plan,
+    diagnosis,
+    reference,
+    run_cases,
+    undecided,
+)
 from interop.conformance.sockets import Endpoint
 from interop.conformance.stacks.plait import PlaitServer
 from interop.conformance.table import all_cases, select
-from interop.conformance.tester import Target
+from interop.conformance.tester import Answer, Target
+from tests.interop.conformance import fakes
 from tests.interop.conformance.servers import Script, plait, scripted
 from tests.support.tls import TlsFiles
 
-QUICK = {False: 5, True: 20}
+QUICK = {False: 12, True: 40}
 """Over TCP and over TLS: of so many cases one is run here. `make conformance` runs all."""
 
 SERVER_CASES = [case for case in all_cases() if case.role is Role.SERVER and not case.patience_s]
@@ -63,6 +73,39 @@ def test_a_server_that_answers_post_with_405_is_tested_all_the_same() -> None:
         target = reference(endpoint, target_of(endpoint, echo_path="/"))
         assert not target.echoes
         assert not not_best(run_cases(FEW, endpoint, target, Plan((Delivery.WHOLE,), parallel=2)))
+
+
+def test_a_stream_that_is_answered_early_cannot_be_broken_any_more() -> None:
+    """Nothing is said of such a case, neither good nor bad, as long as the server lives."""
+    with plait() as address:
+        endpoint = found(int(address.rpartition(":")[2]))
+        target = reference(endpoint, target_of(endpoint, echo_path="/"))
+        results = run_cases(
+            select(SERVER_CASES, ids=["STR-09", "FLW-02.padded-returned", "MSG-19"]),
+            endpoint,
+            target,
+            Plan(timeout_s=1),
+        )
+    assert not [result for result in results if not result.passed]
+    assert {result.skipped for result in results} == {"", ANSWERED_EARLY}
+
+
+def test_answers_4xx_to_all_are_not_held_against_a_server() -> None:
+    with plait() as address:
+        endpoint = found(int(address.rpartition(":")[2]))
+        with pytest.raises(Unusable, match="GET /nothing is answered with 404; name a path that is answered with 200"):
+            reference(endpoint, target_of(endpoint, "/nothing"))
+        target = reference(endpoint, target_of(endpoint, "/nothing"), status=404)
+        results = run_cases(select(SERVER_CASES, ids=["MSG-12", "FLW-06"]), endpoint, target, Plan(timeout_s=1))
+    assert not [result for result in results if not result.passed]
+    assert NO_CONTENT in {result.skipped for result in results}
+
+
+def test_nothing_excuses_a_server_that_does_not_answer_pings() -> None:
+    tolerated = fakes.run(fakes.case(send(ping(b"7 bytes")), allowed=works()), fakes.hanging)
+    assert tolerated.verdict is not None
+    assert tolerated.verdict.outcome is Outcome.HUNG
+    assert undecided(tolerated, Target(get=Answer(404, b""))) == ""
 
 
 def serving(server: PlaitServer, connection: socket.socket) -> None:
@@ -120,6 +163,25 @@ def test_an_end_a_reset_and_silence_are_told_apart(behave: Script, outcome: Outc
     assert result.verdict.outcome is outcome
     assert result.verdict.seen.startswith(seen)
     assert not result.passed
+
+
+def test_a_case_that_hung_is_run_again_with_more_time() -> None:
+    answers = []
+
+    def slow_once(connection: socket.socket) -> None:
+        answers.append(1)
+        if len(answers) == 4:  # after a look whether somebody listens and two reference requests
+            while connection.recv(1 << 16):
+                pass
+        serving(PlaitServer(), connection)
+
+    with scripted(slow_once) as port:
+        endpoint = found(port)
+        target = reference(endpoint, target_of(endpoint))
+        (result,) = run_cases(SHORT_PING, endpoint, target, Plan((Delivery.WHOLE,), timeout_s=0.3))
+    assert result.verdict is not None
+    assert result.verdict.outcome is Outcome.EXACT
+    assert len(answers) == 7, "the case and its fresh connection, twice"
 
 
 # -- a server that goes ------------------------------------------------------------------------------------------------
@@ -211,6 +273,11 @@ def closes_after_preface(connection: socket.socket) -> None:
     connection.recv(1 << 16)
 
 
+def resets_after_preface(connection: socket.socket) -> None:
+    connection.recv(1)
+    reset(connection)
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -221,7 +288,7 @@ def closes_after_preface(connection: socket.socket) -> None:
         (say(b""), r"said nothing within 0\.3 s"),
         (say(build_frame(SETTINGS, 0, 0)), "SETTINGS and their acknowledgement did not come"),
         (closes_after_preface, "closed the connection and said nothing"),
-        (reset, "reset the connection and said nothing"),
+        (resets_after_preface, "reset the connection and said nothing"),
         (unknown_frames, "SETTINGS and their acknowledgement did not come"),
     ],
 )
@@ -230,13 +297,6 @@ def test_a_server_that_cannot_be_tested_is_told_by_what_it_said(script: Script, 
         endpoint = found(port, 0.3)
         with pytest.raises(Unusable, match=reason):
             reference(endpoint, target_of(endpoint))
-
-
-def test_a_path_that_is_not_there(tmp_path: Path) -> None:
-    with plait("--root", str(tmp_path)) as address:
-        endpoint = found(int(address.rpartition(":")[2]))
-        with pytest.raises(Unusable, match="GET /nothing is answered with 404"):
-            reference(endpoint, target_of(endpoint, "/nothing"))
 
 
 def test_of_nothing_there_is_no_diagnosis_but_silence() -> None:
