@@ -155,6 +155,7 @@ class Run:
         self.requests = 0
         self.sent_behind = False
         """Whether something was sent when a client had all its answers, and could have gone."""
+        self.starved = ""  # a window that did not come although the connection lived
 
     def flush(self) -> None:
         """Write what the tester has to say, cut as the options want it."""
@@ -268,7 +269,10 @@ class Run:
     def _wait(self, wait: Await) -> str:
         if self.until(lambda: self.tester.is_met(wait)):
             return ""
-        return f"{wait.what.value} did not come"
+        problem = f"{wait.what.value} did not come"
+        if wait.what is What.WINDOW and not self.tester.is_over:
+            self.starved = problem
+        return problem
 
     def exchange(self) -> str:
         """One request that must work. What is wrong with it, or empty."""
@@ -314,6 +318,8 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         if survives and case.probe and (problem := _same_connection(run)) and not tester.is_over:
             faults.append(Fault(f"the connection does not work afterwards: {problem}"))
         crashed = driver.crashed
+        if run.starved:  # also where a stream error is what was seen: credit that is lost is lost for all
+            faults.append(Fault(f"{run.starved}: what was sent is not given back (RFC 9113 §6.9)"))
         if tester.error_goaway is not None and not run.drain():
             faults.append(Fault("GOAWAY came, and the connection was not closed (RFC 9113 §5.4.1)"))
     except CannotDo as reason:

@@ -124,7 +124,7 @@ def _discarded(role: Role) -> Iterator[Case]:
     one: tuple[Step, ...] = (
         *opened(role),
         send(window_update(STREAM, 0), Content(STREAM, Room(STREAM))),
-        Await(What.WINDOW, 0, 65_535),
+        Await(What.WINDOW, 0, 16_384),
     )
     first = stream_error(ErrorCode.PROTOCOL_ERROR, stream=begun(0))
     closed = connection_error(ErrorCode.STREAM_CLOSED)
@@ -139,7 +139,7 @@ def _discarded(role: Role) -> Iterator[Case]:
         send(data(STREAM, bytes(16_384), end_stream=True)),
     )
     more = (*too_long, send(rst_stream(STREAM, ErrorCode.CANCEL)))
-    steps = (*too_long, *more * 10, Await(What.WINDOW, 0, 65_535), *opened(role), Finish())
+    steps = (*too_long, *more * 10, Await(What.WINDOW, 0, 16_384), *opened(role), Finish())
     yield _case("FLW-03.malformed", role, "6.9", reason, steps, malformed(begun(0)))
 
 
@@ -307,7 +307,7 @@ def _back_pressure() -> Iterator[Case]:
         case = _case("FLW-12.held", role, "5.2.1", reason, (*steps, send(data(STREAM, b"x"))), STREAM_FLOW)
         yield replace(case, level=Level.SHOULD, needs=HOLD)
         ended = (send(data(STREAM, end_stream=True)), Finish())
-        once = (*_holding(role), send(Content(STREAM, Room(STREAM))), *ended, Await(What.WINDOW, 0, 65_535))
+        once = (*_holding(role), send(Content(STREAM, Room(STREAM))), *ended, Await(What.WINDOW, 0, 16_384))
         case = _case("FLW-12.returned", role, "6.9", used, once * 20, works())
         yield replace(case, level=Level.SHOULD, needs=HOLD)
         batch: tuple[Step, ...] = (Await(What.WINDOW, STREAM, 16_384), send(data(STREAM, bytes(16_384))))

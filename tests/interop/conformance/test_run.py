@@ -163,6 +163,14 @@ def test_the_other_exchanges_of_a_script_are_compared_also_where_a_stream_error_
     assert [fault.text for fault in verdict.faults] == ["the content on stream 3 is FINISHED; finished was due"]
 
 
+def test_a_window_that_never_comes_is_a_fault_beside_a_stream_error() -> None:
+    steps = (Begin(), send(window_update(STREAM, 0)), Await(What.WINDOW, 0, 2**31 - 1))
+    verdict = run(case(*steps, allowed=stream_error(ErrorCode.PROTOCOL_ERROR))).verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.breaks) == (Outcome.EXACT, Level.MUST)
+    assert "a window of so many octets did not come" in verdict.faults[0].text
+
+
 class Shortened(PlaitClient):
     """Sends other content than its user gave it."""
 
