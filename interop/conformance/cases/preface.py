@@ -8,6 +8,7 @@ from dataclasses import replace
 from http2.errors import ErrorCode
 from http2.frames import ACK, PREFACE, SETTINGS, build_frame
 from interop.conformance.model import (
+    Ask,
     Await,
     Begin,
     Behaviour,
@@ -100,7 +101,7 @@ def _first_frames() -> Iterator[Case]:
         steps: tuple[Step, ...] = (send(Raw(PREFACE), frame, settings()),)
         yield Case(f"{line}.{name}", Role.SERVER, Level.MUST, "RFC 9113 §3.4", reason, steps, PROTOCOL, BY_HAND)
     for name, frame in (*first, ("headers", headers(1, *OK))):
-        steps = (Begin(), send(frame, settings()))
+        steps = (Ask(), send(frame, settings()))  # no request comes from who waits for SETTINGS
         alone = replace(BY_HAND, ack_settings=False)  # else an acknowledgement would come before it
         yield Case(f"PRE-09.{name}", Role.CLIENT, Level.MUST, "RFC 9113 §3.4", reason, steps, PROTOCOL, alone)
 

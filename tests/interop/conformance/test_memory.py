@@ -71,7 +71,7 @@ H2_FAILS = {
     # SETTINGS need not be the first frame.
     "PRE-02": {"server": "goaway headers ping priority unknown window-update"},
     "PRE-03": {"server": "settings-ack"},
-    "PRE-09": {"client": "headers ping priority rst-stream settings-ack unknown window-update"},
+    "PRE-09": {"client": "goaway headers ping priority rst-stream settings-ack unknown window-update"},
     # "HTTP" is the length of a frame that never comes.
     "PRE-10": {"client": "http-1"},
     # RST_STREAM on a stream that does not exist is not looked at.
