@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from http2.aio import Client, connect
+from interop.conformance import clients as of_kit
 from interop.conformance.bench import Bench
-from interop.conformance.clients import Client, Fetched, Function, Program
+from interop.conformance.clients import Fetched, Function, Program
 from interop.conformance.model import Case, Level, Outcome, Role
 from interop.conformance.report import failure_line
 from interop.conformance.run import Delivery, Result
@@ -39,7 +41,7 @@ def results(bench: Bench, wanted: Sequence[Case], deliveries: Sequence[Delivery]
         return [run.result() for run in runs]
 
 
-def one(client: Client, case_id: str, timeout_s: float = 5.0) -> Result:
+def one(client: of_kit.Client, case_id: str, timeout_s: float = 5.0) -> Result:
     """The result of one case."""
     with Bench(client, timeout_s=timeout_s) as bench:
         (case,) = cases(case_id)
@@ -205,16 +207,16 @@ def test_a_client_of_many_requests_is_asked_for_them() -> None:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    clients: dict[str, object] = {}
+    clients: dict[str, Client] = {}
+
+    async def close_all() -> None:
+        for client in clients.values():
+            await client.close()
 
     async def on_one_connection(url: str) -> bytes:
-        from http2.aio import Client, connect
-
         if url not in clients:
             clients[url] = await connect(url.rstrip("/"))
-        client = clients[url]
-        assert isinstance(client, Client)
-        return await (await client.request("GET", "/", timeout_s=10)).read()
+        return await (await clients[url].request("GET", "/", timeout_s=10)).read()
 
     client = Function(
         lambda url: asyncio.run_coroutine_threadsafe(on_one_connection(url), loop).result(10), reuses=True
@@ -225,6 +227,7 @@ def test_a_client_of_many_requests_is_asked_for_them() -> None:
                 bench.run(case) for case in cases("PNG-06.after-two", "SET-01.empty", "HPK-12.twice", "MSG-02.empty")
             ]
     finally:
+        asyncio.run_coroutine_threadsafe(close_all(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
