@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import grpc_core
+from tests.grpc_core.sync_support import stop
 from tests.support.modules import grpcio
 
 MODULES: dict[str, Callable[[], Any]] = {"grpcio": grpcio, "plait": lambda: grpc_core}
@@ -689,7 +690,7 @@ def a_server_without_room(client: Client) -> Outcome:
             refused = other.outcome(lambda: other.method("echo")(b""))
             watched.gate.set()
             running.result(timeout=PATIENCE_S)
-        server.stop(None).wait()
+        stop(server)
     return refused
 
 
@@ -726,7 +727,7 @@ def interceptors_of_a_server(client: Client) -> Outcome:
             other = Client(module, channel, 0)
             names = ("echo", "refused", "none")
             answers = [other.outcome(lambda name=name: other.method(name)(b"x")) for name in names]
-        server.stop(None).wait()
+        stop(server)
     return answers, seen
 
 
@@ -756,7 +757,7 @@ def running(server_module: Any, client_module: Any) -> Iterator[Client]:
                 yield Client(client_module, channel, port)
         finally:
             watched.gate.set()
-            server.stop(None).wait()
+            stop(server)
 
 
 def outcomes_of(server: str, client: str) -> dict[str, Outcome]:
