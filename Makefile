@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
