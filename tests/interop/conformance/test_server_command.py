@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -183,7 +184,8 @@ def test_a_file_that_can_no_longer_be_written_when_the_run_is_over(
     path.parent.mkdir()
 
     def serve(connection: socket.socket) -> None:
-        if path.exists():  # the first connection: after the question whether it can be written
+        # By the first connection, after the question whether it can be written; another one may come at the same time.
+        with contextlib.suppress(FileNotFoundError):
             path.unlink()
             path.parent.rmdir()
         serving(PlaitServer(), connection)
