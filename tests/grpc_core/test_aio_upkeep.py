@@ -340,7 +340,7 @@ def test_a_client_that_does_not_answer_the_ping_gets_the_second_goaway_all_the_s
 @pytest.mark.wire("W150", "W152")
 def test_calls_do_not_notice_that_their_connections_grow_old() -> None:
     async def main() -> None:
-        async with joined(options=options(max_connection_age_ms=5)) as (server, channel):
+        async with joined(options=options(max_connection_age_ms=100)) as (server, channel):
             seen = set()
             deadline = asyncio.get_running_loop().time() + 20
             while len(seen) < 5:
