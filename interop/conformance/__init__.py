@@ -10,7 +10,8 @@
 | the frames and field blocks of a script, wrong ones too      | `script`                                        |
 | the cases                                                    | `cases/`, found by `table`                      |
 | the cases of h2spec, and ours in their place                 | `h2spec`; `docs/coverage.md` has all statements |
-| the test peer, without I/O                                   | `tester`; frames in `wire`                      |
+| the test peer, without I/O: what it says, what it waits for  | `tester`                                        |
+| what passed on a connection; one request and its answer      | `recording`, `exchange`; frames in `wire`       |
 | rules that hold for every frame that comes                   | `checks`                                        |
 | from what was seen to a verdict                              | `verdicts`                                      |
 | one case through a driver: script, barrier, probes           | `run`                                           |

@@ -41,12 +41,13 @@ from typing import Final, Self
 
 from interop.conformance.checks import Violation
 from interop.conformance.clients import Attempt, Client
+from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role
 from interop.conformance.run import Delivery, Options, Result, Run, Unusable, first_exchange, run_case
 from interop.conformance.script import CannotDo, Spec
 from interop.conformance.sockets import SocketDriver, Unreachable
-from interop.conformance.tester import ClientResult, Exchange, Target, Tester
+from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Verdict
 from interop.peers import certificate
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from interop.conformance.exchange import UNSEEN, Answer, ClientResult
 from interop.conformance.sockets import Unreachable
-from interop.conformance.tester import UNSEEN, Answer, ClientResult
 from interop.peers.process import environment
 
 OUTPUT_MAX: Final = 1 << 26

@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from interop.conformance.exchange import Answer, ClientResult, Target
 from interop.conformance.model import Role
 from interop.conformance.run import KNOWN_BODY
 from interop.conformance.script import CannotDo
-from interop.conformance.tester import Answer, ClientResult, Target
 
 TARGET = Target(get=Answer(200, KNOWN_BODY), post=Answer(200, b""))
 """Whom requests in memory are for: the application that every adapter has."""

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from http2.errors import ErrorCode
 from http2.settings import setting_name
+from interop.conformance.exchange import Answer, ClientResult, Exchange, Target
 from interop.conformance.model import (
     Ask,
     Await,
@@ -43,7 +44,7 @@ from interop.conformance.model import (
     What,
 )
 from interop.conformance.script import CannotDo
-from interop.conformance.tester import Answer, ClientResult, Exchange, Target, Tester
+from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Fault, Verdict, judge, observe
 from interop.conformance.wire import WireFrame, show
 

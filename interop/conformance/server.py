@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 
 from http2.errors import ErrorCode
 from http2.frames import FRAME_HEADER_BYTES, HEADERS, PING, RST_STREAM, SETTINGS, STREAM_ID_MASK, unpack_header
+from interop.conformance.exchange import Target
 from interop.conformance.model import Case, Kind, Outcome
 from interop.conformance.run import FRESH_FAULT, Delivery, Options, Result, Unusable, learn, run_case
 from interop.conformance.sockets import Endpoint, SocketConnector, SocketDriver, tls_context
-from interop.conformance.tester import Target
 from interop.conformance.wire import WireFrame, show
 
 GIVE_UP_AFTER = 8

@@ -7,12 +7,12 @@ import sys
 from typing import Final
 
 from interop.conformance import commands
+from interop.conformance.exchange import Target
 from interop.conformance.model import Role
 from interop.conformance.progress import Progress
 from interop.conformance.run import Delivery, Unusable
 from interop.conformance.server import GONE, NOBODY, Plan, reference, run_cases
 from interop.conformance.sockets import Endpoint
-from interop.conformance.tester import Target
 
 DELIVERIES: Final = {
     "both": commands.BOTH_WAYS,

@@ -25,9 +25,9 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cache
 
+from interop.conformance.exchange import ClientResult
 from interop.conformance.model import Role, TlsOffer
 from interop.conformance.script import CannotDo
-from interop.conformance.tester import ClientResult
 
 H2_OFFER = TlsOffer()
 FIRST_OCTETS = 256

@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 
 from http2.errors import ErrorCode, error_name
 from interop.conformance.checks import Violation
+from interop.conformance.exchange import Exchange
 from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern, Role, What
-from interop.conformance.tester import Exchange, Tester
+from interop.conformance.tester import Tester
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
+from interop.conformance.exchange import Answer, ClientResult
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.run import KNOWN_BODY
-from interop.conformance.tester import Answer, ClientResult
 
 
 class _H2End:

@@ -14,9 +14,9 @@ from http2 import (
     TrailersReceived,
     UsageError,
 )
+from interop.conformance.exchange import Answer, ClientResult
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.run import KNOWN_BODY
-from interop.conformance.tester import Answer, ClientResult
 
 GET = (
     (b":method", b"GET"),

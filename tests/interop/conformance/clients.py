@@ -12,8 +12,8 @@ from http2.aio import client_ssl_context, connect
 from http2.frames import END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS_ACK, build_frame, build_settings
 from interop.conformance.bench import Bench
 from interop.conformance.clients import Fetched, Function
+from interop.conformance.exchange import Answer
 from interop.conformance.run import KNOWN_BODY
-from interop.conformance.tester import Answer
 
 GET = (sys.executable, "-m", "http2", "get", "{url}")
 

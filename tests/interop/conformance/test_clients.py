@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from interop.conformance.clients import Attempt, Client, Function, Program
+from interop.conformance.exchange import UNSEEN, Answer, ClientResult
 from interop.conformance.sockets import Unreachable
-from interop.conformance.tester import UNSEEN, Answer, ClientResult
 
 URL = "http://127.0.0.1:1/"
 

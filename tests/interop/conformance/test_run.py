@@ -9,6 +9,7 @@ import pytest
 from http2.errors import ErrorCode
 from http2.frames import PING, PREFACE, RST_STREAM
 from http2.settings import ENABLE_PUSH
+from interop.conformance.exchange import Answer, ClientResult, Target
 from interop.conformance.memory import TARGET, MemoryConnector, MemoryDriver
 from interop.conformance.model import (
     Ask,
@@ -47,7 +48,6 @@ from interop.conformance.script import (
     window_update,
 )
 from interop.conformance.stacks.plait import PlaitClient, PlaitServer
-from interop.conformance.tester import Answer, ClientResult, Target
 from tests.interop.conformance.fakes import as_it_is, case, connector, frames_of, run
 
 TOLERATED = case(Begin(), send(unknown(0x20, STREAM)), Finish(), allowed=works())

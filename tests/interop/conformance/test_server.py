@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from http2.frames import PREFACE, SETTINGS, build_frame
+from interop.conformance.exchange import Answer, Target
 from interop.conformance.model import Level, Outcome, Role, send, works
 from interop.conformance.run import Delivery, Result, Unusable
 from interop.conformance.script import ping
@@ -27,7 +28,6 @@ from interop.conformance.server import (
 from interop.conformance.sockets import Endpoint
 from interop.conformance.stacks.plait import PlaitServer
 from interop.conformance.table import all_cases, select
-from interop.conformance.tester import Answer, Target
 from tests.interop.conformance import fakes
 from tests.interop.conformance.servers import Script, plait, scripted
 from tests.support.tls import TlsFiles

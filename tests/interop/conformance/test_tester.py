@@ -22,6 +22,7 @@ from http2.frames import (
     build_settings,
     build_window_update,
 )
+from interop.conformance.exchange import Answer, ClientResult, Exchange
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Await, Begin, Behaviour, Role, What
 from interop.conformance.script import (
@@ -41,7 +42,7 @@ from interop.conformance.script import (
     settings,
     unknown,
 )
-from interop.conformance.tester import Answer, ClientResult, Exchange, Tester
+from interop.conformance.tester import Tester
 
 
 def block(stream_id: int, *fields: tuple[bytes, bytes], end_stream: bool = False) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 
 from http2.errors import ErrorCode
 from http2.frames import PING
+from interop.conformance.exchange import Answer, ClientResult
 from interop.conformance.memory import TARGET
 from interop.conformance.model import (
     Begin,
@@ -42,7 +43,7 @@ from interop.conformance.script import (
 )
 from interop.conformance.stacks.plait import PlaitClient
 from interop.conformance.table import all_cases
-from interop.conformance.tester import Answer, ClientResult, Tester
+from interop.conformance.tester import Tester
 from interop.conformance.verdicts import observe
 from tests.interop.conformance.fakes import (
     WRONG_CODE,
