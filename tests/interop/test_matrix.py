@@ -175,7 +175,7 @@ def curl_report(place: Workplace, monkeypatch: pytest.MonkeyPatch, script: str, 
         ("echo cannot connect >&2; exit 7", "exit status 7; it says: cannot connect"),
         ("kill -9 $$", "curl ended by SIGKILL"),
         # The right content does not make up for a tool that says that something was wrong.
-        ('eval file=\\"\\${$#}\\"; cat "$(dirname "$0")/root/payload.bin"; exit 18', "exit status 18"),
+        ('eval file=\\"\\${$#}\\"; cd "$(dirname "$0")"; cat root/payload.bin; exit 18', "exit status 18"),
     ],
 )
 def test_a_transfer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, detail: str) -> None:
