@@ -20,6 +20,7 @@
 | a server on the network: what it speaks, all cases at it     | `server`, `server_command`                      |
 | clients that connect by themselves, and where they are tested| `clients`, `bench`, `client_command`            |
 | results for a reader; the command line                       | `report`, `junit`, `progress`, `commands`       |
+| the shell of HTML pages; titles and places of clauses        | `page`, `clauses`                               |
 
 **The idea.** A case is data. A `Driver` is a connection: octets out, octets in. `run_case` joins them through the
 `Tester`, and what it saw is compared with what the case allows. So a way of running (in memory, over TCP and TLS,
