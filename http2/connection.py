@@ -54,7 +54,9 @@ from http2.settings import (
 from http2.stream import CONTENT, HEAD_DUE, OVER, Stream
 from http2.stream_states import (
     CLOSED_BY_LOCAL_RESET,
+    CLOSED_BY_PEER_RESET,
     CLOSED_ENDED,
+    CLOSED_FORGOTTEN,
     DATA,
     DATA_END,
     HEADERS,
@@ -448,7 +450,11 @@ class Connection:
             self.guard.faults.spend(self.now, self.streams.completed)
         stream = self.streams.by_id.get(error.stream_id)
         state = self.streams.state_of(error.stream_id) if stream is None else stream.state
-        if state == IDLE:  # §6.4: "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
+        if state in (CLOSED_BY_LOCAL_RESET, CLOSED_FORGOTTEN):
+            return  # §5.4.2: "an endpoint SHOULD NOT send more than one RST_STREAM frame for any stream."
+        if state in (IDLE, CLOSED_BY_PEER_RESET):
+            # §6.4: "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state"; after receiving one "the
+            # receiver MUST NOT send additional frames for that stream, except for PRIORITY". What is left is §5.4.1.
             raise errors.ConnectionError(error.error_code, str(error), error.rule)
         if stream is not None and error.answer_status and not self.is_client and stream.send_phase == HEAD_DUE:
             answer = self._answer_to(error, error.answer_status)
@@ -458,7 +464,7 @@ class Connection:
         self.events.append(StreamReset(error.stream_id, error.error_code, False, error.reason))
         if stream is not None:
             self._drop(stream)
-        self.streams.remember(error.stream_id, CLOSED_BY_LOCAL_RESET)  # also if it had ended: one RST_STREAM is enough
+        self.streams.remember(error.stream_id, CLOSED_BY_LOCAL_RESET)  # also if it had ended
 
     def settings_acknowledged(self) -> None:
         """The peer confirms our oldest SETTINGS frame: its values are in force (§6.5.3)."""

@@ -7,9 +7,11 @@ is not valid, or 130 when it was interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 INTERRUPTED = 130  # What a shell reports for a command that SIGINT has ended.
+UNREAD = 141  # The same for SIGPIPE.
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +41,10 @@ def main(argv: list[str] | None = None) -> int:
         return matrix.run_matrix(parser.parse_args(argv))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered must not fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 if __name__ == "__main__":

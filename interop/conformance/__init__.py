@@ -12,7 +12,7 @@
 | the cases of h2spec, and ours in their place                 | `h2spec`; `docs/coverage.md` has all statements |
 | the test peer, without I/O: what it says, what it waits for  | `tester`                                        |
 | what passed on a connection; one request and its answer      | `recording`, `exchange`; frames in `wire`       |
-| rules that hold for every frame that comes                   | `checks`                                        |
+| rules that hold for every frame that comes                   | `checks`; the windows in `granted`              |
 | from what was seen to a verdict                              | `verdicts`                                      |
 | one case through a driver: script, barrier, probes           | `run`                                           |
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |

@@ -12,7 +12,7 @@ most.
 | reserved bit, undefined flags and padding are zero; frames have the length of their type| FRM-04                 |
 | no frame is larger than our SETTINGS_MAX_FRAME_SIZE                                     | FRM-09                 |
 | field blocks are contiguous and can be decoded; a reduced table is announced            | FRM-12, HPK-10         |
-| no frame after the end of a stream, one RST_STREAM, none in answer to ours              | STR-06, STR-10, STR-11 |
+| no frame after the end of a stream, one RST_STREAM a round trip, none in answer to ours | STR-06, STR-10, STR-11 |
 | no frame on a stream that nobody opened; client streams are odd and increase            | STR-01, STR-15         |
 | not more streams at once than our SETTINGS_MAX_CONCURRENT_STREAMS                       | STR-14                 |
 | DATA stays within both windows; windows stay below 2^31; no increment of zero           | FLW-05, FLW-08, FLW-09 |
@@ -64,11 +64,11 @@ from http2.settings import (
     Setting,
     setting_name,
 )
+from interop.conformance.granted import DEFAULT_WINDOW, Granted
 from interop.conformance.model import Level, Role
 from interop.conformance.wire import WireFrame
 
 MAX_WINDOW = 2**31 - 1
-_DEFAULT_WINDOW = 65_535
 _FLAGS = {
     DATA: END_STREAM | PADDED,
     HEADERS: END_STREAM | END_HEADERS | PADDED | PRIORITY_FLAG,
@@ -108,40 +108,6 @@ def settings_entries(payload: bytes) -> list[tuple[int, int]]:
     ]
 
 
-class Granted:
-    """The windows that we grant, at their most generous: SETTINGS on their way count as if they had arrived."""
-
-    def __init__(self) -> None:
-        self.connection = _DEFAULT_WINDOW
-        self.by_stream: dict[int, int] = {}  # without the initial window, which SETTINGS may move
-        self._initial = [_DEFAULT_WINDOW]  # the acknowledged value, then those on their way
-
-    @property
-    def initial(self) -> int:
-        """The value that we announced last."""
-        return self._initial[-1]
-
-    def announce(self, value: int) -> None:
-        """Our SETTINGS_INITIAL_WINDOW_SIZE leaves; without an entry the value stays."""
-        self._initial.append(value)
-
-    def acknowledge(self) -> None:
-        """The oldest value that was on its way counts, and those before it no more."""
-        if len(self._initial) > 1:
-            del self._initial[0]
-
-    def use(self, stream_id: int, length: int) -> str:
-        """DATA has come. What it breaks, if anything."""
-        self.connection -= length
-        self.by_stream[stream_id] = self.by_stream.get(stream_id, 0) - length
-        if self.connection < 0 and length:
-            return f"DATA goes {-self.connection} octets beyond the window of the connection"
-        stream = self.by_stream[stream_id] + max(self._initial)
-        if stream < 0 and length:
-            return f"DATA goes {-stream} octets beyond the window of stream {stream_id}"
-        return ""
-
-
 @dataclass
 class _Stream:
     """What the other end did on a stream."""
@@ -149,6 +115,7 @@ class _Stream:
     opened: bool = False
     ended: bool = False  # it sent END_STREAM
     reset: bool = False  # it sent RST_STREAM
+    we_came_late: bool = False  # we sent something on it when its RST_STREAM had come
     head: Head | None = None
     method: bytes = b""  # of the request, whoever sent it
     length: int = 0  # of its DATA
@@ -181,8 +148,8 @@ class Passive:
         self._failed = False  # it sent GOAWAY with an error
         self._over_at_ping: int | None = None  # we sent GOAWAY before our PING with this number
         self._highest = 0
-        self._connection_granted_to_us = _DEFAULT_WINDOW
-        self._initial_granted_to_us = _DEFAULT_WINDOW
+        self._connection_granted_to_us = DEFAULT_WINDOW
+        self._initial_granted_to_us = DEFAULT_WINDOW
 
     def fault(self, rule: str, text: str, level: Level = Level.MUST) -> None:
         """Note a violation, once."""
@@ -212,6 +179,9 @@ class Passive:
 
     def sent(self, frame: WireFrame) -> None:
         """A frame of ours has left."""
+        known = self._streams.get(frame.stream_id)
+        if known is not None and known.reset:
+            known.we_came_late = True
         if frame.type == SETTINGS and frame.stream_id == 0 and not frame.flags & ACK and len(frame.payload) % 6 == 0:
             values = dict(settings_entries(frame.payload))
             self._settings.append(values)
@@ -306,15 +276,19 @@ class Passive:
             if self.role is Role.CLIENT and frame.type == HEADERS:
                 stream = self._open(frame.stream_id)
             elif self.role is Role.SERVER and frame.stream_id & 1 and frame.stream_id < self._highest:
-                return  # §5.1.1: the streams below one that was opened are closed, not idle
+                # §5.1.1: the streams below one that was opened are closed, not idle.
+                stream = self._streams.setdefault(frame.stream_id, _Stream())
             elif frame.type != CONTINUATION:
                 return self.fault("STR-01", f"{frame}: nobody has opened that stream (RFC 9113 §5.1)")
         if stream is None or frame.type == PRIORITY:
             return
-        if stream.reset:
-            rule = "STR-11" if frame.type == RST_STREAM else "STR-06"
-            level = Level.SHOULD if frame.type == RST_STREAM else Level.MUST
-            self.fault(rule, f"{frame} after its own RST_STREAM (RFC 9113 §5.4.2)", level)
+        if stream.reset and frame.type == RST_STREAM:
+            # "... SHOULD NOT send more than one RST_STREAM frame for any stream", but "MAY send additional RST_STREAM
+            # frames if it receives frames on a closed stream after more than a round-trip time."
+            if not stream.we_came_late:
+                self.fault("STR-11", f"{frame} after its own RST_STREAM (RFC 9113 §5.4.2)", Level.SHOULD)
+        elif stream.reset:
+            self.fault("STR-06", f"{frame} after its own RST_STREAM (RFC 9113 §5.1)")
         elif stream.ended and frame.type in (DATA, HEADERS, CONTINUATION, PUSH_PROMISE):
             self.fault("STR-06", f"{frame} after its END_STREAM (RFC 9113 §5.1)")
         answers_misuse = frame.type == RST_STREAM and stream.we_went_on

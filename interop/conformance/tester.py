@@ -17,6 +17,7 @@ from http2.errors import ErrorCode
 from http2.frames import DATA, PING, PREFACE, SETTINGS
 from http2.settings import ENABLE_PUSH, INITIAL_WINDOW_SIZE
 from interop.conformance.exchange import UNSEEN, Answer, ClientResult, Exchange, Target, difference
+from interop.conformance.granted import DEFAULT_WINDOW
 from interop.conformance.model import Await, Begin, Behaviour, Role, What
 from interop.conformance.recording import Recording
 from interop.conformance.script import (
@@ -38,7 +39,6 @@ from interop.conformance.script import (
 )
 from interop.conformance.wire import WireFrame, show
 
-DEFAULT_WINDOW = 65_535
 FRAMES_MAX = 200_000
 """Frames from one connection before it counts as a flood that never ends."""
 

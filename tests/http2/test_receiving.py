@@ -174,7 +174,7 @@ def test_more_padding_than_frame(is_client: bool) -> None:
 # -- frames in each state (§5.1) ---------------------------------------------------------------------------------------
 
 STREAM, CONNECTION = "stream error", "connection error"
-CLOSED, PROTOCOL = ErrorCode.STREAM_CLOSED, ErrorCode.PROTOCOL_ERROR
+CLOSED, PROTOCOL, FRAME_SIZE = ErrorCode.STREAM_CLOSED, ErrorCode.PROTOCOL_ERROR, ErrorCode.FRAME_SIZE_ERROR
 LATE: dict[str, tuple[Frames, dict[int, tuple[str, ErrorCode] | None]]] = {
     "DATA": (
         lambda p: build_frame(DATA, 0, 0, b"late"),
@@ -216,7 +216,16 @@ LATE: dict[str, tuple[Frames, dict[int, tuple[str, ErrorCode] | None]]] = {
     ),
     "PRIORITY of the wrong length": (
         lambda p: build_frame(PRIORITY, 0, 0, bytes(6)),
-        {1: (STREAM, ErrorCode.FRAME_SIZE_ERROR), 7: (STREAM, ErrorCode.FRAME_SIZE_ERROR)},
+        # §5.4.2: not more than one RST_STREAM; §6.4: none for an idle stream, and none for one that the peer has reset.
+        {
+            1: (STREAM, FRAME_SIZE),
+            3: (STREAM, FRAME_SIZE),
+            5: (CONNECTION, FRAME_SIZE),
+            7: None,
+            9: (STREAM, FRAME_SIZE),
+            11: (STREAM, FRAME_SIZE),
+            13: (CONNECTION, FRAME_SIZE),
+        },
     ),
     "unknown": (lambda p: build_frame(0x42, 0, 0), {1: None, 3: None, 5: None, 7: None, 9: None, 13: None}),
 }
@@ -238,19 +247,21 @@ def test_a_frame_in_each_state(is_client: bool, name: str, stream_id: int) -> No
         peer.innocent_completes(f"{name} on stream {stream_id} is no error")
         return
     scope, code = verdict
-    text = f"on stream {stream_id}, which is" if code != ErrorCode.FRAME_SIZE_ERROR else "it has 5"
+    text, rule = f"on stream {stream_id}, which is", "RFC 9113 §5.1"
+    if code == FRAME_SIZE:
+        text, rule = "it has 5", "RFC 9113 §6.3"
     if scope == STREAM:
         peer.expects_only("the stream is reset", rst_stream(stream_id, code))
         event = peer.take_events()[-1]
         assert isinstance(event, StreamReset)
         assert (event.stream_id, event.error_code, event.by_peer, event.unprocessed) == (stream_id, code, False, False)
         assert text in event.reason
-        if "DATA" in name:
-            peer.sends(frame[:5] + stream_id.to_bytes(4, "big") + frame[9:])
-            peer.expects_nothing("STR-11: one RST_STREAM is enough")
+        again = build(peer)
+        peer.sends(again[:5] + stream_id.to_bytes(4, "big") + again[9:])
+        peer.expects_nothing("STR-11: one RST_STREAM is enough")
         peer.innocent_completes("the others go on")
     else:
-        peer.connection_failed(f"{name} on {stream_id}", code, last_id(peer), text, "RFC 9113 §5.1")
+        peer.connection_failed(f"{name} on {stream_id}", code, last_id(peer), text, rule)
 
 
 @pytest.mark.parametrize("stream_id", [2, 2**31 - 2])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from http2.errors import ErrorCode
-from http2.frames import END_HEADERS, END_STREAM, HEADERS
+from http2.frames import END_HEADERS, END_STREAM, HEADERS, PRIORITY
 from http2.settings import Setting
 from interop.conformance.model import (
     Ask,
@@ -328,6 +328,10 @@ def _resets(role: Role) -> Iterator[Case]:
     yield replace(_case("STR-11.one", role, "5.4.2", reason, steps, first), level=Level.SHOULD)
     steps = (*opened(role), send(fault, data(STREAM, b"x"), fault, headers(STREAM, TRAILER)), *opened(role), Finish())
     yield replace(_case("STR-11.other-errors", role, "5.4.2", reason, steps, first), level=Level.SHOULD)
+    long = Frame(PRIORITY, 0, STREAM, (bytes(6),))  # on any other stream an error of that stream, FRAME_SIZE_ERROR
+    steps = (*opened(role), send(fault, long, long), *opened(role), Finish())
+    allowed = either(first, connection_error(ErrorCode.FRAME_SIZE_ERROR))
+    yield replace(_case("STR-11.priority", role, "5.4.2", reason, steps, allowed), level=Level.SHOULD)
 
 
 # -- how many at once --------------------------------------------------------------------------------------------------

@@ -186,3 +186,19 @@ def test_who_goes_on_after_its_reset_may_be_told_so() -> None:
     reset = frame(RST_STREAM, 1, uint32(5))
     assert watched(SERVER, FIRST, *closed, reset) == ["STR-10"]
     assert watched(SERVER, FIRST, *closed, ours(DATA, 1, b"late"), reset) == []
+
+
+def test_a_second_reset_may_come_for_a_frame_that_was_sent_when_the_first_was_known() -> None:
+    """RFC 9113 §5.4.2: "if it receives frames on a closed stream after more than a round-trip time"."""
+    opened = (FIRST, ours(HEADERS, 1, fields=GET))
+    reset, late = frame(RST_STREAM, 1, uint32(5)), ours(DATA, 1, b"late")
+    assert watched(SERVER, *opened, late, reset, reset) == ["STR-11"]
+    assert watched(SERVER, *opened, reset, late, reset) == []
+    assert watched(SERVER, *opened, reset, late, reset, ANSWER) == ["STR-06"], "nothing else may come"
+
+
+def test_a_stream_that_was_skipped_is_reset_once_too() -> None:
+    skipped = (FIRST, ours(HEADERS, 7, fields=GET), ours(DATA, 5, b"x"))
+    reset = frame(RST_STREAM, 5, uint32(5))
+    assert watched(SERVER, *skipped, reset) == []
+    assert watched(SERVER, *skipped, reset, reset) == ["STR-11"]

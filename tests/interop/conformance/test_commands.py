@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,14 @@ def test_a_fault_beside_the_outcome_is_in_the_line() -> None:
 
 def test_ways_of_running_are_a_table() -> None:
     assert "memory" in commands.SUBCOMMANDS
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "interop", "conformance", "memory", "--list"]  # far more than a pipe holds
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(7) == b"client/"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141, "what a shell reports for SIGPIPE"
