@@ -17,6 +17,12 @@ nothing, no `Fault` was found beside it, and no rule was broken in passing.
 | end without GOAWAY          | silent-close (breaks SHOULD) | silent-close (breaks SHOULD) | silent-close        |
 | everything works            | tolerated (breaks the rule)  | tolerated (breaks the rule)  | tolerated (best)    |
 | nothing                     | hung                         | hung                         | hung                |
+
+**How bad it is that nothing came** (`_level_of_silence`). A PING that is not answered, and SETTINGS that are not
+acknowledged, break a MUST whatever the case is about (§6.7, §6.5.3): the connection is dead. What else did not come is
+demanded by the rule of the case, and has its level: a server that waits for the rest of a preface for ever breaks no
+more than a SHOULD. But where the rule is a MAY, an end is free in which of two ways it goes on, and not to do neither:
+that a response is sent (§8.1) is a statement without a key word, and counts as a SHOULD.
 """
 
 from __future__ import annotations
@@ -29,16 +35,20 @@ from interop.conformance.exchange import Exchange
 from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern, Role, What
 from interop.conformance.tester import Tester
 
+_ALWAYS_ANSWERED = (What.SETTINGS, What.SETTINGS_ACK, What.PONG)
+
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen: `kind` None means that nothing came, or that it `crashed`."""
+    """What was seen: `kind` None means that nothing came, or that it `crashed`; with `is_dead` no answer to PING or
+    SETTINGS did, which MUST be answered."""
 
     kind: Kind | None
     code: int = 0
     status: int = 0
     text: str = ""
     crashed: str = ""
+    is_dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ def observe(
         text = "the connection was reset" if tester.was_reset else "the connection was closed without GOAWAY"
         return Observation(Kind.CLOSED, text=text)
     if hung:
-        return Observation(None, text=hung)
+        return Observation(None, text=hung, is_dead=True)
     if reset is not None and not (reset == ErrorCode.NO_ERROR and exchange is not None and exchange.ended):
         return Observation(Kind.STREAM_ERROR, reset, text=f"RST_STREAM {error_name(reset)}")
     if exchange is not None and exchange.status >= 400 and (wrong := tester.problem_of(exchange)):
@@ -109,7 +119,7 @@ def observe(
         if result.is_done and result.answer is None and not waited:
             return Observation(Kind.REPORTED, text=f"the client told its user: {result.error}")
     if unmet:
-        return Observation(None, text=unmet)
+        return Observation(None, text=unmet, is_dead=any(what.value in unmet for what in _ALWAYS_ANSWERED))
     return Observation(Kind.WORKS, text="everything went on working")
 
 
@@ -122,12 +132,19 @@ def judge(case: Case, seen: Observation, faults: tuple[Fault, ...], violations: 
             breaks = min(breaks, case.level)
     else:
         outcome, breaks, best = _class_of(seen), case.level, False
-        if outcome in (Outcome.CRASHED, Outcome.HUNG):
-            breaks = Level.MUST  # whatever the rule, §5.4: an endpoint answers or ends
+        if outcome is Outcome.CRASHED:
+            breaks = Level.MUST  # no rule lets an end do that
+        elif outcome is Outcome.HUNG:
+            breaks = _level_of_silence(case, seen)
     levels = [fault.level for fault in faults] + [violation.level for violation in violations]
     levels += [] if breaks is None else [breaks]
     broken = max(levels, default=None)
     return Verdict(outcome, seen.text, broken, best and broken is None, faults, violations)
+
+
+def _level_of_silence(case: Case, seen: Observation) -> Level:
+    """What an end breaks that says nothing: see the head of this file."""
+    return Level.MUST if seen.is_dead else max(case.level, Level.SHOULD)
 
 
 def _pattern_for(expectation: Expectation, seen: Observation) -> Pattern | None:

@@ -105,9 +105,11 @@ def case(*steps: Step, allowed: Expectation, level: Level = Level.MUST, role: Ro
     return Case("TST-01.test", role, level, "RFC 9113 §5.4", "A test.", steps, allowed)
 
 
-def run(wanted: Case, rewrite: Rewrite = as_it_is, delivery: Delivery = Delivery.WHOLE) -> Result:
+def run(
+    wanted: Case, rewrite: Rewrite = as_it_is, delivery: Delivery = Delivery.WHOLE, *, fresh: bool = True
+) -> Result:
     """The result of a case against a fake."""
-    return run_case(wanted, connector(rewrite), TARGET, Options(delivery))
+    return run_case(wanted, connector(rewrite), TARGET, Options(delivery, fresh=fresh))
 
 
 WRONG_CODE = int(ErrorCode.CANCEL)

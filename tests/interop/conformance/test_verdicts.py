@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from http2.errors import ErrorCode
-from http2.frames import PING
+from http2.frames import DATA, HEADERS, PING, SETTINGS_ACK
 from interop.conformance.exchange import Answer, ClientResult
 from interop.conformance.memory import TARGET
 from interop.conformance.model import (
+    Await,
     Begin,
     Behaviour,
     Case,
@@ -19,6 +20,7 @@ from interop.conformance.model import (
     Level,
     Outcome,
     Role,
+    What,
     connection_error,
     either,
     malformed,
@@ -38,6 +40,7 @@ from interop.conformance.script import (
     headers,
     idle,
     ping,
+    settings,
     window_update,
     without,
 )
@@ -47,11 +50,13 @@ from interop.conformance.tester import Tester
 from interop.conformance.verdicts import observe
 from tests.interop.conformance.fakes import (
     WRONG_CODE,
+    Fake,
     Rewrite,
     as_it_is,
     case,
     crashing,
     escalating,
+    frame_type,
     hanging,
     lingering,
     run,
@@ -123,6 +128,32 @@ def test_no_level_above_the_case_is_broken() -> None:
     assert verdict.breaks is Level.MAY, "the rule is a MAY, so that saying nothing about it breaks no SHOULD"
     assert verdict.passes(Level.SHOULD)
     assert not verdict.passes(Level.MAY)
+
+
+def unanswered(fake: Fake, frame: bytes) -> bytes:
+    """Serves PING and SETTINGS, and no request."""
+    return b"" if frame_type(frame) in (DATA, HEADERS) else frame
+
+
+def acknowledging_once() -> Rewrite:
+    """Acknowledges its first SETTINGS only."""
+    acknowledgements = iter((SETTINGS_ACK,))
+    return lambda fake, frame: frame if frame != SETTINGS_ACK else next(acknowledgements, b"")
+
+
+@pytest.mark.parametrize("level", Level)
+def test_how_bad_silence_is(level: Level) -> None:
+    """PING and SETTINGS must be answered whatever the case is about; a request as the rule of the case says."""
+    more = case(send(settings()), Await(What.SETTINGS_ACK), allowed=works(), level=level)
+    request = case(Begin(end=True), Finish(), allowed=works(), level=level)
+    for wanted, rewrite, breaks in (
+        (more, acknowledging_once(), Level.MUST),
+        (case(*ZERO_INCREMENT.steps, allowed=ZERO_INCREMENT.expectation, level=level), hanging, Level.MUST),
+        (request, unanswered, max(level, Level.SHOULD)),
+    ):
+        verdict = run(replace(wanted, probe=False), rewrite, fresh=False).verdict
+        assert verdict is not None
+        assert (verdict.outcome, verdict.breaks) == (Outcome.HUNG, breaks), verdict
 
 
 def test_either_allows_both_and_prefers_the_first() -> None:
