@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m http2", description="HTTP/2 (RFC 9113) to try out.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="serve|get|explain")
 
-    serve = commands.add_parser("serve", help="a server: files, /echo, /bytes/N, /drip/N")
+    serve = commands.add_parser("serve", help="a server: files, /echo, /hold, /bytes/N, /drip/N")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=0, help="the port to listen on (default: any free one)")
     serve.add_argument("--root", metavar="DIR", help="serve the files of this directory")

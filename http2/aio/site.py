@@ -21,6 +21,7 @@ INDEX_PAGE = b"""<!doctype html>
 <h1>It speaks HTTP/2</h1>
 <dl>
 <dt>POST /echo</dt><dd>sends the content back as it arrives</dd>
+<dt>POST /hold</dt><dd>sends it back when all of it is there, and gives no window before</dd>
 <dt><a href="/bytes/1000">/bytes/N</a></dt><dd>N octets: 0 to 255, over and over</dd>
 <dt><a href="/drip/10">/drip/N</a></dt><dd>N octets, each in a DATA frame of its own</dd>
 <dt>anything else</dt><dd>a file, if --root was given</dd>
@@ -37,7 +38,7 @@ class Site:
     async def __call__(self, request: Request) -> None:
         path = request.path.partition("?")[0]
         first, _, rest = path.removeprefix("/").partition("/")
-        route = _ROUTES.get(first) if (first == "echo") != bool(rest) else None
+        route = _ROUTES.get(first) if (first in ("echo", "hold")) != bool(rest) else None
         if route is not None:
             await route(request, rest)
         elif not await _is_read_only(request):
@@ -59,6 +60,12 @@ async def _is_read_only(request: Request) -> bool:
         return True
     await request.respond(405, [("allow", "GET, HEAD")])
     return False
+
+
+async def _hold(request: Request, rest: str) -> None:
+    if request.method in ("POST", "PUT"):
+        await request.all_received()
+    await _echo(request, rest)
 
 
 async def _echo(request: Request, rest: str) -> None:
@@ -103,4 +110,9 @@ def _number(text: str, most: int) -> int | None:
     return number if number <= most else None
 
 
-_ROUTES: dict[str, Callable[[Request, str], Awaitable[None]]] = {"echo": _echo, "bytes": _bytes, "drip": _drip}
+_ROUTES: dict[str, Callable[[Request, str], Awaitable[None]]] = {
+    "echo": _echo,
+    "hold": _hold,
+    "bytes": _bytes,
+    "drip": _drip,
+}

@@ -73,18 +73,30 @@ class HttpStream:
         while not self._chunks:
             if self._received_all:
                 raise StopAsyncIteration
-            if self._error is not None:
-                raise self._error
-            if self._reader is not None:
-                raise RuntimeError(f"stream {self.stream_id} is already being read by another task")
-            self._reader = self._protocol.loop.create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
+            await self._more_received()
         chunk = self._chunks.popleft()
         self._consume(len(chunk))
         return chunk
+
+    async def all_received(self) -> None:
+        """Wait until the content has arrived to its end, without reading it: its peer gets no window meanwhile.
+
+        So content that is longer than the window never arrives. Raises what reading it would.
+        """
+        while not self._received_all:
+            await self._more_received()
+
+    async def _more_received(self) -> None:
+        """Wait for content, or its end. Raises what ended the stream before it."""
+        if self._error is not None:
+            raise self._error
+        if self._reader is not None:
+            raise RuntimeError(f"stream {self.stream_id} is already being read by another task")
+        self._reader = self._protocol.loop.create_future()
+        try:
+            await self._reader
+        finally:
+            self._reader = None
 
     async def _read(self, limit: int | None) -> bytes:
         """All content that is still to come. Raises ContentTooLarge as soon as there are more than `limit` octets."""

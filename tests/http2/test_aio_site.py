@@ -127,8 +127,9 @@ def test_only_get_and_head(root: Path) -> None:
             for path, allowed in (("/page.html", "GET, HEAD"), ("/bytes/5", "GET, HEAD"), ("/drip/5", "GET, HEAD")):
                 response = await client.request("DELETE", path)
                 assert (response.status, response.header("allow")) == (405, allowed)
-            response = await client.request("GET", "/echo")
-            assert (response.status, response.header("allow")) == (405, "POST, PUT")
+            for path in ("/echo", "/hold"):
+                response = await client.request("GET", path)
+                assert (response.status, response.header("allow")) == (405, "POST, PUT")
 
     run(main())
 
@@ -234,6 +235,48 @@ def test_drip_sends_each_octet_in_a_frame_of_its_own() -> None:
     run(main())
     frames = [line for line in lines if line.startswith("server  DATA")]
     assert [frame.split("  ")[-1] for frame in frames] == ["1 octet"] * 5 + ["0 octets"]
+
+
+def test_hold_gives_no_window_before_it_has_the_whole_content() -> None:
+    async def main() -> None:
+        async with joined(Site()) as (server, client):
+            has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+            async def body() -> AsyncIterator[bytes]:
+                yield bytes(10_000)
+                has_begun.set()
+                await may_end.wait()
+                yield b"end"
+
+            posting = asyncio.ensure_future(client.request("POST", "/hold", body=body()))
+            await has_begun.wait()
+            await client.ping()  # its answer comes behind everything that the server has done by then
+            (protocol,) = server._connections
+            assert protocol.connection.receive_window.held == 10_000
+            assert not posting.done()
+            may_end.set()
+            assert await (await posting).read() == bytes(10_000) + b"end"
+            assert protocol.connection.receive_window.held == 0
+
+    run(main())
+
+
+def test_hold_of_a_request_that_is_broken_off() -> None:
+    async def main() -> None:
+        async with joined(Site()) as (server, client):
+
+            async def body() -> AsyncIterator[bytes]:
+                yield b"begun"
+                raise KeyError("no more")
+
+            with pytest.raises(KeyError):
+                await client.request("POST", "/hold", body=body())
+            await client.ping()
+            (protocol,) = server._connections
+            assert (protocol.streams, protocol.connection.receive_window.held) == ({}, 0)
+            assert (await client.request("GET", "/")).status == 200
+
+    run(main())
 
 
 def test_echo_answers_while_the_request_goes_on() -> None:
