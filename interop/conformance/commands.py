@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """What every way of running has: which cases, and what is made of the results."""
     parser.add_argument("ids", nargs="*", metavar="ID", help="groups, lines or cases, e.g. SET, SET-01, SET-01.empty")
+    parser.add_argument("--grpc", action="store_true", help="the gRPC level: calls, in the place of HTTP/2 requests")
     parser.add_argument("--section", default="", help="only cases of this section of the RFC and below, e.g. 6.9")
     parser.add_argument(
         "--level", choices=LEVELS, default="should", help="what must not be broken for exit status 0 (default: should)"
@@ -65,8 +66,17 @@ def run_conformance(arguments: argparse.Namespace) -> int:
 def chosen(arguments: argparse.Namespace, roles: Sequence[Role]) -> list[Case]:
     """The cases that the arguments name, of these roles."""
     ids = [arguments.explain] if arguments.explain else arguments.ids
-    cases = select(all_cases(), section=arguments.section, ids=ids)
+    cases = select(cases_of(arguments), section=arguments.section, ids=ids)
     return [case for case in cases if case.role in roles]
+
+
+def cases_of(arguments: argparse.Namespace) -> Sequence[Case]:
+    """The cases of the level that is asked for."""
+    if not arguments.grpc:
+        return all_cases()
+    from interop.conformance.grpc import table  # which needs protobuf
+
+    return table.all_cases()
 
 
 def list_cases(cases: Sequence[Case]) -> int:

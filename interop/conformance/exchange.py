@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hpack_codec import FieldList
+from interop.conformance.model import Behaviour, Role
 from interop.conformance.wire import show
+
+if TYPE_CHECKING:
+    from interop.conformance.tester import Tester
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,12 @@ class Target:
     echoes: bool = True
     get: Answer | None = None
     post: Answer | None = None
+
+    def tester(self, role: Role, behaviour: Behaviour) -> Tester:
+        """The peer of whom is tested, for one connection."""
+        from interop.conformance.tester import Tester  # which builds on this module
+
+        return Tester(role, self, behaviour)
 
 
 @dataclass(frozen=True)

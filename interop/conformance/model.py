@@ -206,6 +206,7 @@ class Kind(Enum):
     REPORTED = "report"
     WORKS = "works"
     CLOSED = "close"
+    STATUS = "status"  # of a gRPC call: see `interop.conformance.grpc`
 
 
 @dataclass(frozen=True)

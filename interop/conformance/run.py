@@ -307,7 +307,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     missing = case.needs - connector.offers
     if missing:
         return Result(case, options.delivery, skipped=f"needs {', '.join(sorted(missing))}")
-    tester = Tester(case.role, target, case.behaviour)
+    tester = target.tester(case.role, case.behaviour)
     driver = connector.connect(case.role)
     run = Run(tester, driver, options)
     faults: list[Fault] = []
@@ -458,7 +458,7 @@ def fresh_connection(connector: Connector, role: Role, target: Target, timeout_s
 def first_exchange(connector: Connector, role: Role, target: Target, timeout_s: float) -> str:
     """A new connection, and one request on it. What is wrong, or empty. Raises OSError when there is none."""
     driver = connector.connect(role)
-    run = Run(Tester(role, target, Behaviour()), driver, Options(timeout_s=timeout_s))
+    run = Run(target.tester(role, Behaviour()), driver, Options(timeout_s=timeout_s))
     try:
         problem = "" if run.handshake() else "the handshake did not come to its end"
         problem = problem or run.exchange()

@@ -51,6 +51,10 @@ class Plan:
     needs: frozenset[str] = frozenset()
     """Needs of cases (`Case.needs`) that this server serves besides."""
 
+    run_case: Callable[[Case, SocketConnector, Target, Options], Result] = run_case
+    excuses: bool = True
+    """Whether a case counts as skipped that a server has answered before it could be asked: see `undecided`."""
+
 
 def reference(endpoint: Endpoint, target: Target, status: int = 200) -> Target:
     """The target with the answers that the server gives; GET must get `status`.
@@ -198,11 +202,11 @@ class _Watch:
         options = Options(delivery, timeout_s=plan.timeout_s)
         self._busy.add(connector)
         try:
-            result = self._run(case, connector, target, options)
-            if self._deserves_a_second_chance(result, target):
+            result = self._run(case, connector, target, options, plan)
+            if self._deserves_a_second_chance(result, target, plan):
                 options = replace(options, timeout_s=PATIENCE * plan.timeout_s)
                 connector.offer = case.behaviour.tls
-                result = self._run(case, connector, target, options)
+                result = self._run(case, connector, target, options, plan)
         except OSError as error:
             self._give_up(f"{GONE}: {getattr(error, 'strerror', None) or error}")
             return self._done(Result(case, delivery, skipped=self._given_up))
@@ -217,26 +221,26 @@ class _Watch:
                 self._failed_in_a_row = 0 if fresh_works else self._failed_in_a_row + 1
             if self._failed_in_a_row >= GIVE_UP_AFTER:
                 self._give_up(f"{NOBODY} after {GIVE_UP_AFTER} cases")
-        if reason := undecided(result, target):
+        if plan.excuses and (reason := undecided(result, target)):
             result = replace(result, verdict=None, skipped=reason)
         return self._done(result)
 
-    def _deserves_a_second_chance(self, result: Result, target: Target) -> bool:
+    def _deserves_a_second_chance(self, result: Result, target: Target, plan: Plan) -> bool:
         if result.verdict is None or result.verdict.outcome is not Outcome.HUNG or self._given_up:
             return False
-        if undecided(result, target):
+        if plan.excuses and undecided(result, target):
             return False
         with self._lock:
             self._second_chances -= 1
             return self._second_chances >= 0
 
-    def _run(self, case: Case, connector: SocketConnector, target: Target, options: Options) -> Result:
+    def _run(self, case: Case, connector: SocketConnector, target: Target, options: Options, plan: Plan) -> Result:
         try:
-            return run_case(case, connector, target, options)
+            return plan.run_case(case, connector, target, options)
         except OSError:
             if not self._is_back():
                 raise
-        return run_case(case, connector, target, options)
+        return plan.run_case(case, connector, target, options)
 
     def _has_died(self) -> bool:
         """Whether nobody listens any more. One that is dying may still take a connection, and then ends it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import Final
 
 from interop.conformance import commands
@@ -73,13 +74,18 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.echo_path or arguments.path,
         arguments.hold_path or arguments.echo_path or arguments.path,
     )
+    plan = Plan(DELIVERIES[arguments.delivery], arguments.parallel, arguments.timeout)
     try:
         endpoint = Endpoint.find(host, port, tls=arguments.tls, timeout_s=arguments.timeout)
-        target = reference(endpoint, target, arguments.status)
+        if arguments.grpc:
+            from interop.conformance.grpc import server as grpc_server
+
+            target, plan = grpc_server.reference(endpoint, target), grpc_server.of_calls(plan)
+        else:
+            target = reference(endpoint, target, arguments.status)
     except (OSError, Unusable) as error:
         return _refuse(f"{target.authority} cannot be tested: {getattr(error, 'strerror', None) or error}")
-    needs = frozenset({"hold"} if arguments.hold_path else ())
-    plan = Plan(DELIVERIES[arguments.delivery], arguments.parallel, arguments.timeout, needs)
+    plan = replace(plan, needs=frozenset({"hold"} if arguments.hold_path else ()))
     progress = Progress(sys.stderr, len(cases) * len(plan.deliveries), commands.LEVELS[arguments.level])
     try:
         results = run_cases(cases, endpoint, target, plan, progress.update)

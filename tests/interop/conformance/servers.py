@@ -82,7 +82,17 @@ def whole_suite() -> int:
         for serving, asking in (((), ()), (secure, ("--tls",))):
             with plait(*serving) as address:
                 start = time.monotonic()
-                arguments = ("server", address, *asking, "--echo-path", "/echo", "--hold-path", "/hold", "--level", "may")
+                arguments = (
+                    "server",
+                    address,
+                    *asking,
+                    "--echo-path",
+                    "/echo",
+                    "--hold-path",
+                    "/hold",
+                    "--level",
+                    "may",
+                )
                 worst = max(worst, main(["conformance", *arguments]))
                 print(f"{' '.join(arguments)}: {time.monotonic() - start:.1f} s\n", flush=True)
     return worst

@@ -1,0 +1,44 @@
+"""What other implementations do otherwise: patterns of cases that fail at SHOULD or above, and why.
+
+docs/conformance.md has the same in a table; the tests hold both to what is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from typing import Final
+
+_CORE: Final = {
+    "GRP-01.[!acp]*": "no content-type is refused",
+    "GRP-02.connection": "a connection field is tolerated",
+    "GRP-04.inner-space": "grpc-timeout may have a space in it",
+    "GRP-05.flag-*": "any compressed flag is taken for 1 or for 0",
+    "GRP-06.ends-in-*": "END_STREAM inside a message of a stream is OK",
+    "GRP-06.padded": "padded DATA is a stream error (grpc/grpc#9779)",
+    "GRP-07.answer-*": "an answer is compressed whatever the client has listed",
+    "GRP-07.coding-*": "an unknown coding is INTERNAL",
+    "GRP-08.t*": "of many requests to a method that takes one, the first is served",
+    "GRP-09.bin-joined": "-bin values that are joined by a comma are INTERNAL",
+}
+KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "plait": {},
+    "plait_sync": {},
+    "grpcio": _CORE
+    | {
+        "GRP-06.ends-at-*": "a request that ends inside its message is never answered",
+        "GRP-08.none-*": "a request without a message is never answered",
+    },
+    "grpcio_sync": _CORE,
+    "grpc_go": {
+        "GRP-02.te-other": "te is not looked at",
+        "GRP-09.bin-joined": "-bin values that are joined by a comma are INTERNAL",
+    },
+}
+
+
+def surprises(failing: set[str], known: Mapping[str, str]) -> list[str]:
+    """Cases that fail and are not known to, and patterns that nothing fails by."""
+    unknown = [case for case in sorted(failing) if not any(fnmatch(case, pattern) for pattern in known)]
+    passed = [pattern for pattern in known if not any(fnmatch(case, pattern) for case in failing)]
+    return [f"{case} fails" for case in unknown] + [f"nothing fails by {pattern}" for pattern in passed]
