@@ -17,20 +17,29 @@ they come, or a message larger than the window could never arrive; what that may
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from grpc_core.compression import Coding, encoded
 from grpc_core.counters import SocketCounts
-from grpc_core.headers import CODED_RESPONSE_HEADS, RESPONSE_HEAD, RequestInfo, ResponseInfo, with_fields
+from grpc_core.headers import (
+    CODED_RESPONSE_HEADS,
+    RESPONSE_HEAD,
+    TRAILERS,
+    TRAILERS_ONLY,
+    RequestInfo,
+    ResponseInfo,
+    with_fields,
+)
 from grpc_core.metadata import Fields, MetadataPairs
 from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
-from grpc_core.wire import MessageError, MessageReader, Received, check_sent_size, frame_message
+from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
 from http2.errors import StreamClosedError, UsageError, error_name
 
 if TYPE_CHECKING:
     from grpc_core.session import ClientSession, Limits, ServerSession
+
+_OK_TRAILERS = TRAILERS[StatusCode.OK]
 
 SEND_QUEUE_BYTES_MAX = 65_536
 """A sender that waits for room goes on while less than this is queued in its stream."""
@@ -55,7 +64,7 @@ class Observer(Protocol):
 class Inbox:
     """The receiving half of a call: complete messages, and the credit for their octets.
 
-    At every moment `held` octets are not yet given back to the windows. `settle` makes it so that these are at most
+    At every moment `held_bytes` are not yet given back to the windows. `_settle` makes it so that these are at most
     what the queued messages took, plus, unless the application is waiting, the incomplete message; less where a message
     was waited for while it came.
     """
@@ -63,10 +72,9 @@ class Inbox:
     __slots__ = (
         "_connection",
         "_counts",
-        "_held",
-        "_messages",
-        "_queued",
+        "_queued_bytes",
         "_stream_id",
+        "held_bytes",
         "is_over",
         "is_wanted",
         "reader",
@@ -80,71 +88,65 @@ class Inbox:
         self._counts = counts or SocketCounts()
         self._stream_id = stream_id
         self.reader = MessageReader(bytes_max)
-        self._messages: deque[Received] = deque()
-        self._queued = 0
-        self._held = 0
+        self._queued_bytes = 0
+        self.held_bytes = 0
         self.is_wanted = False  # the application waits for a message
         self.is_over = False  # no message follows those that are queued
         self.taken_flag = 0  # the compressed flag of the message that was taken last
 
     def __len__(self) -> int:
-        return len(self._messages)
-
-    @property
-    def is_owing(self) -> bool:
-        """Whether octets are not yet given back to the windows."""
-        return self._held > 0
+        return len(self.reader.messages)
 
     def put(self, data: bytes) -> bool:
         """Take content. Returns whether it completed a message. Raises MessageError."""
-        self._held += len(data)
+        reader = self.reader
+        count = len(reader.messages)
+        incomplete = reader.partial_bytes + len(data)
+        self.held_bytes += len(data)
         try:
-            messages = self.reader.feed(data)
-        except MessageError as error:
-            self._queue(error.before)  # what came before the fault came in any case, however the octets were cut
-            raise
-        if messages:
-            self._queue(messages)
-        self._settle()
-        return bool(messages)
-
-    def _queue(self, messages: list[Received]) -> None:
-        for message in messages:
-            self._queued += message[1]
-        self._messages.extend(messages)
-        counts = self._counts
-        counts.messages_received += len(messages)
-        counts.message_received_at = counts.clock()
+            reader.feed(data)
+        finally:  # what came before a fault came in any case, however the octets were cut
+            count = len(reader.messages) - count
+            if count:
+                self._queued_bytes += incomplete - reader.partial_bytes
+                counts = self._counts
+                counts.messages_received += count
+                counts.message_received_at = counts.clock()
+        if self.is_wanted and reader.partial_bytes:
+            self._settle()
+        return count > 0
 
     def end(self) -> None:
         """No more content comes. Raises MessageError when it ended inside a message."""
         self.is_over = True
-        self.reader.finish()
+        if self.reader.partial_bytes:
+            self.reader.finish()
 
     def take(self) -> bytes | None:
         """The next message; None when there is none now, and then the application counts as waiting for one."""
-        if not self._messages:
+        messages = self.reader.messages
+        if not messages:
             self.is_wanted = True
             self._settle()
             return None
         self.is_wanted = False
-        message, size, self.taken_flag = self._messages.popleft()
-        self._queued -= size
+        message, size, self.taken_flag = messages.popleft()
+        self._queued_bytes -= size
         self._settle()
         return message
 
     def discard(self) -> None:
         """Nobody will take anything any more."""
-        self._messages.clear()
-        self._queued = 0
+        self.reader.messages.clear()
+        self._queued_bytes = 0
         self.is_wanted = True
         self._settle()
 
     def _settle(self) -> None:
-        kept = self._queued if self.is_wanted else self._queued + self.reader.partial_bytes
-        surplus = self._held - kept
+        kept = self._queued_bytes if self.is_wanted else self._queued_bytes + self.reader.partial_bytes
+        surplus = self.held_bytes - kept
         if surplus > 0:
-            self._held = kept
+            self.held_bytes = kept
             self._connection.consume(self._stream_id, surplus)
 
 
@@ -335,24 +337,31 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
+def _status_fields(details: str, fields: Fields) -> Fields:
+    """What stands behind `grpc-status`: the status text and the trailing metadata."""
+    return ((b"grpc-message", encode_message(details)),) + fields
+
+
 class ServerCall:
     """One call, on one stream, seen from the server.
 
-    `observer` is set by whoever accepts the call. `is_cancelled` says that the client or the connection has gone away;
-    whatever is sent after that is thrown away quietly.
+    `observer` is set by whoever accepts the call. `headers_sent` says that initial metadata is on its way,
+    `is_finished` that the status is, `is_cancelled` that the client or the connection has gone away, and `is_over`
+    either of these two: whatever is sent after that is thrown away quietly.
     """
 
     __slots__ = (
         "_coding",
         "_connection",
-        "_headers_sent",
         "_limits",
         "_next_is_plain",
         "_session",
         "cancel_reason",
+        "headers_sent",
         "inbox",
         "is_cancelled",
         "is_finished",
+        "is_over",
         "observer",
         "request",
         "stream_id",
@@ -362,7 +371,6 @@ class ServerCall:
         self._session = session
         self._connection = session.connection
         self._limits = limits
-        self._headers_sent = False
         self._coding: Coding | None = None
         self._next_is_plain = False
         self.observer: Observer | None = None
@@ -371,21 +379,13 @@ class ServerCall:
         self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max, session.counts)
         if request.coding is not None:
             self.inbox.reader.decompress = request.coding.decompress
+        self.headers_sent = False
         self.is_cancelled = False
         self.is_finished = False
+        self.is_over = False
         self.cancel_reason = ""
 
     # -- the face's side -----------------------------------------------------------------------------------------------
-
-    @property
-    def headers_sent(self) -> bool:
-        """Whether initial metadata is on its way."""
-        return self._headers_sent
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self.is_finished or self.is_cancelled
 
     @property
     def can_send(self) -> bool:
@@ -397,7 +397,7 @@ class ServerCall:
 
         Raises MessageError when they are over the client's limit.
         """
-        if self.is_over or self._headers_sent:
+        if self.is_over or self.headers_sent:
             return
         head = RESPONSE_HEAD if self._coding is None else CODED_RESPONSE_HEADS[self._coding]
         head = with_fields(head, fields)
@@ -405,28 +405,46 @@ class ServerCall:
             self._connection.send_headers(self.stream_id, head)
         except UsageError as error:
             raise MessageError(StatusCode.RESOURCE_EXHAUSTED, f"initial metadata: {error}")
-        self._headers_sent = True
+        self.headers_sent = True
 
     def send_message(self, message: bytes) -> None:
         """Send a response message, after initial metadata. Raises MessageError when it is over the limit."""
         check_sent_size(len(message), self._limits.send_bytes_max)
         if not self.is_over:
-            if not self._headers_sent:
+            if not self.headers_sent:
                 self.send_initial_metadata()
             coding = None if self._next_is_plain else self._coding
             self._next_is_plain = False
             framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
             self._connection.send_data(self.stream_id, framed)
-            counts = self._session.counts
-            counts.messages_sent += 1
-            counts.message_sent_at = counts.clock()
+            self._count_message()
+
+    def respond(self, message: bytes, details: str = "", fields: Fields = ()) -> None:
+        """Send the only response message and the status OK: what `send_message` and `finish` do, in one step."""
+        if self.is_over:
+            return
+        check_sent_size(len(message), self._limits.send_bytes_max)
+        if not self.headers_sent and self._coding is None:
+            trailers = with_fields(_OK_TRAILERS, _status_fields(details, fields) if details else fields)
+            try:
+                self._connection.send_response(self.stream_id, RESPONSE_HEAD, frame_message(message), trailers)
+            except UsageError:
+                pass  # the client is gone, or takes no fields of that size: which of them, is found out step by step
+            else:
+                self.headers_sent = True
+                self._count_message()
+                self._count_finish(StatusCode.OK)
+                self._session.call_finished(self)
+                return
+        self.send_message(message)
+        self.finish(StatusCode.OK, details, fields)
 
     def compress_with(self, coding: Coding | None) -> None:
         """Compress the messages that follow, if the client reads this coding: else they are sent as they are.
 
         Only before initial metadata, which names the coding; later it has no effect.
         """
-        if not self._headers_sent:
+        if not self.headers_sent:
             self._coding = coding if coding is not None and coding.name in self.request.accepts else None
 
     def send_next_plain(self) -> None:
@@ -440,18 +458,12 @@ class ServerCall:
         """
         if self.is_over:
             return
-        self.is_finished = True
-        counts = self._session.counts
-        counts.streams_succeeded += 1
-        if code is StatusCode.OK:
-            counts.calls_succeeded += 1
-        extra = fields
-        if details:
-            extra = ((b"grpc-message", encode_message(details)),) + fields
-        if self._headers_sent:
-            head = self._session.trailers_head(code)
+        self._count_finish(code)
+        extra = _status_fields(details, fields) if details else fields
+        if self.headers_sent:
+            head = TRAILERS[code]
         else:
-            head = self._session.trailers_only_head(code)
+            head = TRAILERS_ONLY[code]
         try:
             self._connection.send_headers(self.stream_id, with_fields(head, extra), True)
         except StreamClosedError:
@@ -463,16 +475,28 @@ class ServerCall:
     def reset(self, error_code: int) -> None:
         """End the call with RST_STREAM, where a status cannot be sent any more."""
         if not self.is_over:
-            self.is_finished = True
+            self.is_finished = self.is_over = True
             self._connection.reset_stream(self.stream_id, error_code)
             self._session.call_finished(self)
+
+    def _count_message(self) -> None:
+        counts = self._session.counts
+        counts.messages_sent += 1
+        counts.message_sent_at = counts.clock()
+
+    def _count_finish(self, code: StatusCode) -> None:
+        self.is_finished = self.is_over = True
+        counts = self._session.counts
+        counts.streams_succeeded += 1
+        if code is StatusCode.OK:
+            counts.calls_succeeded += 1
 
     def _finish_small(self, details: str) -> None:
         """End a call whose trailers are over the client's limit, with a status that says so if there is room for it."""
         code = StatusCode.RESOURCE_EXHAUSTED
-        heads = self._session.trailers_head if self._headers_sent else self._session.trailers_only_head
+        heads = TRAILERS if self.headers_sent else TRAILERS_ONLY
         try:
-            head = with_fields(heads(code), ((b"grpc-message", encode_message(details)),))
+            head = with_fields(heads[code], _status_fields(details, ()))
             self._connection.send_headers(self.stream_id, head, True)
         except UsageError:
             self._connection.reset_stream(self.stream_id, reset_from_status(code))
@@ -500,7 +524,7 @@ class ServerCall:
                 self.reset(reset_from_status(code))
             else:
                 self.finish(code, details)
-            self.is_cancelled = True
+            self.is_cancelled = self.is_over = True
             self.cancel_reason = details
             if self.observer is not None:
                 self.observer.finished()
@@ -508,7 +532,7 @@ class ServerCall:
     def on_cancelled(self, reason: str) -> None:
         """The client reset the stream, or the connection is gone."""
         if not self.is_cancelled:
-            self.is_cancelled = True
+            self.is_cancelled = self.is_over = True
             self.cancel_reason = reason
             if self.observer is not None:
                 self.observer.finished()

@@ -64,9 +64,11 @@ class MessageLog:
     def __call__(self, stream_id: int, data: bytes) -> str:
         reader = self._readers.setdefault(stream_id, MessageReader(-1, decompress=lambda message, _: message))
         try:
-            messages = reader.feed(data)
+            reader.feed(data)
         except MessageError as error:
             return str(error)
+        messages = list(reader.messages)
+        reader.messages.clear()
         lines = [
             f"message, {len(message)} octets after its prefix of 5: {message[:60]!r}" for message, _, _ in messages
         ]

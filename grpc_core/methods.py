@@ -12,6 +12,7 @@ one dictionary. Any other may decide by the metadata of the call, so it is asked
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -90,6 +91,38 @@ def stream_stream_rpc_method_handler(
     return MethodHandler(True, True, request_deserializer, response_serializer, stream_stream=behavior)
 
 
+class Served:
+    """A method handler, looked at once for all calls of its method: what it runs, and of which sort that is.
+
+    `behavior` is the function that the two flags name. A plain function is neither a coroutine function nor an async
+    generator function.
+    """
+
+    __slots__ = (
+        "behavior",
+        "handler",
+        "is_async_generator",
+        "is_coroutine",
+        "request_deserializer",
+        "request_streaming",
+        "response_serializer",
+        "response_streaming",
+    )
+
+    def __init__(self, handler: RpcMethodHandler) -> None:
+        self.handler = handler
+        self.request_streaming = handler.request_streaming
+        self.response_streaming = handler.response_streaming
+        self.request_deserializer = handler.request_deserializer
+        self.response_serializer = handler.response_serializer
+        if handler.request_streaming:
+            self.behavior = handler.stream_stream if handler.response_streaming else handler.stream_unary
+        else:
+            self.behavior = handler.unary_stream if handler.response_streaming else handler.unary_unary
+        self.is_coroutine = inspect.iscoroutinefunction(self.behavior)
+        self.is_async_generator = inspect.isasyncgenfunction(self.behavior)
+
+
 class HandlerCallDetails(NamedTuple):
     """A call that has just arrived: its path, as `/package.Service/Method`, and its metadata."""
 
@@ -143,10 +176,11 @@ class MethodTable:
     handlers the one added first answers.
     """
 
-    __slots__ = ("_asked", "_known")
+    __slots__ = ("_asked", "_known", "_served")
 
     def __init__(self) -> None:
         self._known: dict[str, RpcMethodHandler] = {}
+        self._served: dict[str, Served] = {}  # of those that are known, the ones that were called
         # From the first generic handler on that has to be asked, in order: what stands after it may not overtake it.
         self._asked: list[GenericRpcHandler] = []
 
@@ -158,6 +192,7 @@ class MethodTable:
                 raise AttributeError(
                     f'"{handler}" must conform to grpc.GenericRpcHandler type but does not have "service" method!'
                 )
+        self._served.clear()
         for handler in handlers:
             if type(handler) is _ServiceHandler and not self._asked:
                 self._known = handler.handlers_by_path | self._known
@@ -166,7 +201,19 @@ class MethodTable:
 
     def add_registered_method_handlers(self, service: str, method_handlers: Mapping[str, RpcMethodHandler]) -> None:
         """Add the methods of the service of that full name, by method name."""
+        self._served.clear()
         self._known |= _by_path(service, method_handlers)
+
+    def serve(self, path: str, invocation_metadata: MetadataPairs) -> Served | None:
+        """As `find`, for whoever runs the handler."""
+        served = self._served.get(path)
+        if served is None:
+            handler = self.find(path, invocation_metadata)
+            if handler is not None:
+                served = Served(handler)
+                if handler is self._known.get(path):
+                    self._served[path] = served
+        return served
 
     def find(self, path: str, invocation_metadata: MetadataPairs) -> RpcMethodHandler | None:
         """The handler for a call, or None: UNIMPLEMENTED. Raises what a generic handler raises when it is asked.

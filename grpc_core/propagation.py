@@ -47,9 +47,9 @@ class HandledCall:
 
     __slots__ = ("_clock", "_deadline", "_ending", "_heirs", "_is_over")
 
-    def __init__(self, clock: Callable[[], float], deadline: float | None) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, deadline: float | None = None) -> None:
         """`clock()` and `deadline` in seconds, of the same clock; None is no deadline."""
-        self._clock: Callable[[], float] | None = None if deadline is None else clock
+        self._clock = clock
         self._deadline = deadline
         self._heirs: set[Heir] = set()
         self._ending: tuple[StatusCode, str] | None = None
@@ -91,7 +91,8 @@ class HandledCall:
         """The handler has ended, and with it the inheritance."""
         self._is_over = True
         self._clock = None
-        self._heirs.clear()
+        if self._heirs:
+            self._heirs.clear()
 
 
 HANDLED: Final[contextvars.ContextVar[HandledCall | None]] = contextvars.ContextVar("grpc_core.handled", default=None)

@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from grpc_core.calls import ClientCall, Observer, ServerCall
 from grpc_core.compression import Coding
 from grpc_core.counters import SocketCounts
-from grpc_core.headers import (
-    TRAILERS,
-    TRAILERS_ONLY,
-    Refusal,
-    request_info,
-    response_info,
-)
+from grpc_core.headers import Refusal, request_info, response_info
 from grpc_core.service_config import MethodConfig
 from grpc_core.status import StatusCode, status_from_fault
 from grpc_core.wire import RECEIVE_BYTES_MAX
@@ -111,12 +105,9 @@ class ServerSession:
     def handle(self, events: list[Event]) -> None:
         """Take the connection's events, in order."""
         for event in events:
-            kind = type(event)
-            if kind is DataReceived:
-                assert isinstance(event, DataReceived)
+            if type(event) is DataReceived:
                 self._on_data(event)
-            elif kind is RequestReceived:
-                assert isinstance(event, RequestReceived)
+            elif type(event) is RequestReceived:
                 self._on_request(event)
             else:
                 self._on_other(event)
@@ -170,19 +161,11 @@ class ServerSession:
     def call_finished(self, call: ServerCall) -> None:
         """A call has sent its status, or was reset by us."""
         self.calls.pop(call.stream_id, None)
-        if not call.inbox.is_over:
+        inbox = call.inbox
+        if not inbox.is_over:
             self._ask_to_stop(call.stream_id)
-        call.inbox.discard()
-
-    @staticmethod
-    def trailers_head(code: StatusCode) -> Head:
-        """The trailers with a status."""
-        return TRAILERS[code]
-
-    @staticmethod
-    def trailers_only_head(code: StatusCode) -> Head:
-        """The response that is nothing but a status."""
-        return TRAILERS_ONLY[code]
+        if inbox.held_bytes:
+            inbox.discard()
 
     def _ask_to_stop(self, stream_id: int) -> None:
         """RFC 9113 §8.1: after a complete response, RST_STREAM with NO_ERROR asks the client to stop sending.

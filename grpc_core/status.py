@@ -20,6 +20,8 @@ from typing import Final
 class StatusCode(enum.Enum):
     """The status codes of gRPC (statuscodes.md), with grpcio's values: `(number on the wire, text in lower case)`."""
 
+    __hash__ = object.__hash__  # each is the only one of its kind, and Enum's own is a function in Python
+
     OK = (0, "ok")
     CANCELLED = (1, "cancelled")
     UNKNOWN = (2, "unknown")

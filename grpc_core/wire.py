@@ -10,6 +10,7 @@ judged as soon as its five octets are there, before anything of the message is k
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from struct import Struct
 
@@ -33,16 +34,12 @@ Decompress = Callable[[bytes, int], bytes]
 
 
 class MessageError(Exception):
-    """A message that cannot be read or must not be sent: the status that the call ends with.
-
-    `before` are the messages that came whole in the same octets before one that cannot be read.
-    """
+    """A message that cannot be read or must not be sent: the status that the call ends with."""
 
     def __init__(self, code: StatusCode, details: str) -> None:
         super().__init__(details)
         self.code = code
         self.details = details
-        self.before: list[Received] = []
 
 
 def frame_message(message: bytes, compressed: bool = False) -> bytes:
@@ -51,47 +48,36 @@ def frame_message(message: bytes, compressed: bool = False) -> bytes:
 
 
 class MessageReader:
-    """Finds the messages in the content of a stream. `bytes_max` is the size limit of one message, -1 for none.
+    """Finds the messages in the content of a stream, and queues them in `messages`, for others to take.
 
-    `decompress` is the function for messages with the compressed flag, None where no coding was agreed on.
+    `bytes_max` is the size limit of one message, -1 for none. `decompress` is the function for messages with the
+    compressed flag, None where no coding was agreed on. `partial_bytes` are the octets of a message that is not
+    complete.
     """
 
-    __slots__ = ("_bytes_max", "_chunks", "_have", "_needed", "decompress")
+    __slots__ = ("_bytes_max", "_chunks", "_needed", "decompress", "messages", "partial_bytes")
 
     def __init__(self, bytes_max: int = RECEIVE_BYTES_MAX, decompress: Decompress | None = None) -> None:
         self._bytes_max = bytes_max
         self.decompress = decompress
+        self.messages: deque[Received] = deque()
+        self.partial_bytes = 0
         self._chunks: list[bytes | bytearray] = []
-        self._have = 0
         self._needed = PREFIX_BYTES  # octets, from the beginning of the prefix, that the next step needs
 
-    @property
-    def partial_bytes(self) -> int:
-        """Octets of a message that is not complete."""
-        return self._have
+    def feed(self, data: bytes) -> None:
+        """Take content, and queue the messages that it completes.
 
-    def feed(self, data: bytes) -> list[Received]:
-        """Take content; return the messages that it completes.
-
-        Raises MessageError, with the messages before it: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length over
-        the limit.
+        Raises MessageError when those before it are queued: INTERNAL for a bad flag, RESOURCE_EXHAUSTED for a length
+        over the limit.
         """
-        messages: list[Received] = []
-        try:
-            self._read(data, messages)
-        except MessageError as error:
-            error.before = messages
-            raise
-        return messages
-
-    def _read(self, data: bytes, messages: list[Received]) -> None:
-        if self._have:
+        if self.partial_bytes:
             self._keep(data)
-            if self._have < self._needed:
+            if self.partial_bytes < self._needed:
                 return
             data = b"".join(self._chunks)
             self._chunks.clear()
-            self._have = 0
+            self.partial_bytes = 0
         offset = 0
         end = len(data)
         needed = PREFIX_BYTES
@@ -104,7 +90,7 @@ class MessageReader:
                 needed += length
                 break
             message = data[offset + PREFIX_BYTES : stop]
-            messages.append((self._decompressed(message) if flag else message, stop - offset, flag))
+            self.messages.append((self._decompressed(message) if flag else message, stop - offset, flag))
             offset = stop
         self._needed = needed
         if offset < end:
@@ -112,7 +98,7 @@ class MessageReader:
 
     def _keep(self, data: bytes) -> None:
         """Keep a piece of a message that is not complete."""
-        self._have += len(data)
+        self.partial_bytes += len(data)
         chunks = self._chunks
         if len(data) >= _SMALL_BYTES:
             chunks.append(data)
@@ -123,10 +109,10 @@ class MessageReader:
 
     def finish(self) -> None:
         """The content is over. Raises MessageError when it ends inside a message."""
-        if self._have:
+        if self.partial_bytes:
             raise MessageError(
                 StatusCode.INTERNAL,
-                f"the stream ended inside a message: {self._have} octets have come, {self._needed} are needed",
+                f"the stream ended inside a message: {self.partial_bytes} octets have come, {self._needed} are needed",
             )
 
     def _unacceptable(self, flag: int, length: int) -> MessageError:

@@ -243,10 +243,9 @@ class Connection:
                 raise UsageError("an informational response cannot end the stream (RFC 9113 §8.1)")
             return self.emit_head(stream, head, False)
         if kind == RESPONSE:
-            has_content = not stream.is_head and head.status not in (204, 304)
-            if has_content:
-                self._check_content(head.content_length, 0, end_stream)
-            stream.send_left = head.content_length if has_content else 0
+            declared = self._content_declared(stream, head)
+            self._check_content(declared, 0, end_stream)
+            stream.send_left = declared
             stream.is_connect = stream.is_connect and head.status // 100 == 2  # else there is no tunnel
         else:
             if not end_stream:
@@ -289,6 +288,28 @@ class Connection:
         elif length or end_stream:
             self.emit_data(stream, data, end_stream)
 
+    def send_response(self, stream_id: int, head: Head, content: bytes, trailers: Head) -> None:
+        """Send a whole response in one step: as `send_headers`, `send_data` and `send_headers` with `end_stream` would.
+
+        Raises as those do, and then changes nothing.
+        """
+        stream = self._sending(stream_id)
+        self._outgoing(head, RESPONSE)
+        self._outgoing(trailers, TRAILERS)
+        if stream.send_phase != HEAD_DUE or head.kind == INFORMATIONAL or stream.is_connect:
+            raise UsageError(f"no whole response can be sent on stream {stream_id} (RFC 9113 §8.1)")
+        length = len(content)
+        self._check_content(self._content_declared(stream, head), length, True)
+        if length and self._has_room(stream, length):
+            stream.send_phase = OVER
+            self.emit_head(stream, head, False)
+            self.emit_data(stream, content, False)
+            self.emit_head(stream, trailers, True)
+        else:
+            self.send_headers(stream_id, head)
+            self.send_data(stream_id, content)
+            self.send_headers(stream_id, trailers, True)
+
     def queued_bytes(self, stream_id: int) -> int:
         """How many octets of DATA wait in the stream; 0 for a stream that is gone."""
         stream = self.streams.by_id.get(stream_id)
@@ -312,7 +333,7 @@ class Connection:
         if increment and stream.receive_phase != OVER:
             self.emit_control(build_window_update(stream_id, increment))
             self.progress += 1
-        if not window.held and is_closed(stream.state):
+        if not window.held and stream.state >= CLOSED_ENDED:
             del self.streams.by_id[stream_id]
 
     def reset_stream(self, stream_id: int, error_code: int = ErrorCode.CANCEL) -> None:
@@ -541,19 +562,25 @@ class Connection:
                 raise UsageError(f"{error} ({error.rule})")
         if head.kind != kind and not (kind == RESPONSE and head.kind == INFORMATIONAL):
             raise UsageError(f"{head!r} cannot be sent at this point of the stream (RFC 9113 §8.1)")
-        if head.size > self.peer.field_list_bytes_max:
+        limit = self.peer.field_list_bytes_max
+        if limit < MAX_UINT32 and head.size > limit:
             raise UsageError(
-                f"a field list of {head.size} octets; the peer's SETTINGS_MAX_HEADER_LIST_SIZE is"
-                f" {self.peer.field_list_bytes_max} (RFC 9113 §10.5.1)"
+                f"a field list of {head.size} octets; the peer's SETTINGS_MAX_HEADER_LIST_SIZE is {limit}"
+                " (RFC 9113 §10.5.1)"
             )
         return head
 
     def _sending(self, stream_id: int) -> Stream:
         """The stream, if it is one that may still send."""
         stream = self.streams.by_id.get(stream_id)
-        if stream is None or stream.send_phase == OVER or is_closed(stream.state) or self.is_closed:
+        if stream is None or stream.send_phase == OVER or stream.state >= CLOSED_ENDED or self.is_closed:
             raise StreamClosedError(f"stream {stream_id} cannot send: it has ended or was reset, or never existed")
         return stream
+
+    @staticmethod
+    def _content_declared(stream: Stream, head: Head) -> int:
+        """How much content a response has: as it says, -1 for any; 0 where it must have none (RFC 9110 §6.4.1)."""
+        return head.content_length if not stream.is_head and head.status not in (204, 304) else 0
 
     @staticmethod
     def _check_content(left: int, length: int, end_stream: bool) -> None:

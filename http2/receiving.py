@@ -48,6 +48,7 @@ from http2.messages import INFORMATIONAL, KIND_NAMES, REQUEST, RESPONSE, TRAILER
 from http2.settings import check_entries
 from http2.stream import CONTENT, HEAD_DUE, OVER, Stream
 from http2.stream_states import (
+    CLOSED_ENDED,
     CONNECTION_STREAM_CLOSED,
     DATA,
     DATA_END,
@@ -139,7 +140,7 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         stream.receive_phase = OVER
         c.events.append(DataReceived(stream_id, payload, True))
         stream.state = state
-        if is_closed(state):
+        if state >= CLOSED_ENDED:
             c.stream_closed(stream)
     elif length:
         c.work += 1
@@ -165,7 +166,8 @@ def on_headers(c: Connection, flags: int, stream_id: int, payload: bytes) -> Non
     """A field section, whole or its first fragment."""
     if flags & (PADDED | PRIORITY_FLAG):
         payload = parse_headers(flags, payload)
-    _require_stream(stream_id, "HEADERS", "RFC 9113 §6.2")
+    if not stream_id:
+        _require_stream(stream_id, "HEADERS", "RFC 9113 §6.2")
     if len(payload) > c.config.field_block_bytes_max:
         raise _endless_block(c, len(payload), 0)
     if flags & END_HEADERS:
@@ -186,15 +188,18 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
     except (MalformedMessage, FieldListTooLarge) as error:
         fault = error
     frame = HEADERS_END if end_stream else HEADERS
-    stream = c.streams.by_id.get(stream_id)
-    state = c.streams.state_of(stream_id) if stream is None else stream.state
-    if state == IDLE:
-        if c.is_client or c.streams.is_local(stream_id):
-            raise _not_opened(stream_id, c.is_client)
-        if stream_id > c.streams.goaway_id:
-            c.streams.last_peer_id = stream_id  # §6.8: what is above the last stream id of our GOAWAY is ignored
+    streams = c.streams
+    stream = streams.by_id.get(stream_id)
+    if stream is None and stream_id > streams.last_peer_id and stream_id & 1 and not c.is_client:
+        state = IDLE
+        if stream_id > streams.goaway_id:
+            streams.last_peer_id = stream_id  # §6.8: what is above the last stream id of our GOAWAY is ignored
             return c.spend_idle()
         stream = c.open_peer_stream(stream_id)
+    else:
+        state = streams.state_of(stream_id) if stream is None else stream.state
+        if state == IDLE:
+            raise _not_opened(stream_id, c.is_client)
     new_state = RECEIVED[state][frame]
     if stream is None or new_state < 0:
         c.spend_idle()
@@ -202,7 +207,7 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
     if head is None:
         assert fault is not None
         raise _head_error(stream, fault)
-    if not c.is_client and c.streams.peer_open > c.local.concurrent_streams_max and stream.receive_phase == HEAD_DUE:
+    if not c.is_client and streams.peer_open > c.local.concurrent_streams_max and stream.receive_phase == HEAD_DUE:
         raise StreamError(
             stream_id,
             ErrorCode.REFUSED_STREAM,
@@ -220,7 +225,7 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
     c.work += 1
     c.events.append(event)
     stream.state = new_state
-    if is_closed(new_state):
+    if new_state >= CLOSED_ENDED:
         c.stream_closed(stream)
 
 

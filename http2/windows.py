@@ -54,8 +54,8 @@ class ReceiveWindow:
         Returns the increment to announce by WINDOW_UPDATE now, 0 while it is not worth a frame.
         """
         self.held -= length
-        self.unsent += length
-        return self._due()
+        self.unsent = unsent = self.unsent + length
+        return self._due() if unsent * 2 >= self.limit else 0
 
     def resize(self, limit: int) -> int:
         """The limit has changed by SETTINGS. `available` may become negative: the peer must then wait (§6.9.2).

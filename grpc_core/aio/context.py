@@ -12,7 +12,7 @@ from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
 from grpc_core.errors import AbortError, UsageError
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata, metadata_pairs
-from grpc_core.methods import RpcMethodHandler
+from grpc_core.methods import Served
 from grpc_core.propagation import HandledCall
 from grpc_core.status import StatusCode, normalize_code
 from grpc_core.type_variables import Request, Response
@@ -36,7 +36,7 @@ class ServicerContext(Generic[Request, Response]):
         "_code",
         "_deadline",
         "_details",
-        "_handler",
+        "_method",
         "_protocol",
         "_trailing",
         "_trailing_fields",
@@ -45,11 +45,9 @@ class ServicerContext(Generic[Request, Response]):
         "handled",
     )
 
-    def __init__(
-        self, call: ServerCall, handler: RpcMethodHandler, protocol: ServerProtocol, deadline: float | None
-    ) -> None:
+    def __init__(self, call: ServerCall, method: Served, protocol: ServerProtocol, deadline: float | None) -> None:
         self._call = call
-        self._handler = handler
+        self._method = method
         self._protocol = protocol
         self._deadline = deadline
         self._code: StatusCode | None = None
@@ -59,7 +57,7 @@ class ServicerContext(Generic[Request, Response]):
         self._callbacks: list[Callable[[ServicerContext], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self.aborted = False
-        self.handled = HandledCall(protocol.loop.time, deadline)
+        self.handled = HandledCall() if deadline is None else HandledCall(protocol.loop.time, deadline)
         """What the calls made from the handler inherit."""
 
     # -- about the call ------------------------------------------------------------------------------------------------
@@ -165,7 +163,7 @@ class ServicerContext(Generic[Request, Response]):
 
         Raises asyncio.InvalidStateError when the call is over.
         """
-        if not self._handler.request_streaming:
+        if not self._method.request_streaming:
             raise UsageError("read is for methods with a stream of requests")
         inbox = self._call.inbox
         while True:
@@ -190,7 +188,7 @@ class ServicerContext(Generic[Request, Response]):
 
         Raises asyncio.InvalidStateError when the call is over.
         """
-        if not self._handler.response_streaming:
+        if not self._method.response_streaming:
             raise UsageError("write is for methods with a stream of responses")
         if self._call.is_over:
             raise asyncio.InvalidStateError(ALREADY_FINISHED)
@@ -213,9 +211,9 @@ class ServicerContext(Generic[Request, Response]):
 
     # -- for the server ------------------------------------------------------------------------------------------------
 
-    def handle_with(self, handler: RpcMethodHandler) -> None:
-        """The handler, where interceptors have decided on it only now."""
-        self._handler = handler
+    def handle_with(self, method: Served) -> None:
+        """The method, where interceptors have decided on its handler only now."""
+        self._method = method
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -224,7 +222,7 @@ class ServicerContext(Generic[Request, Response]):
 
     def deserialize(self, message: bytes) -> Any:
         """A request from its octets. Raises MessageError INTERNAL, after logging why."""
-        deserialize = self._handler.request_deserializer
+        deserialize = self._method.request_deserializer
         if deserialize is None:
             return message
         try:
@@ -235,7 +233,7 @@ class ServicerContext(Generic[Request, Response]):
 
     def serialize(self, response: Any) -> bytes:
         """The octets of a response. Raises MessageError INTERNAL, after logging why."""
-        serialize = self._handler.response_serializer
+        serialize = self._method.response_serializer
         try:
             message = serialize(response) if serialize is not None else response
         except Exception:
@@ -268,6 +266,27 @@ class ServicerContext(Generic[Request, Response]):
         self._protocol.schedule_flush()
         if self._waiters:
             self.wake()
+
+    def respond(self, response: Any) -> None:
+        """The handler has returned its one response: send it, with the status OK or the one that was set.
+
+        Raises MessageError when it cannot be sent.
+        """
+        code = self._code
+        if code is not None and code is not StatusCode.OK:
+            self.finish(code, self._details)  # a call that failed has no response, as in grpcio
+        elif not self._call.is_over:
+            self._call.respond(self.serialize(response), self._details, self._trailing_fields)
+            self._protocol.schedule_flush()
+            if self._waiters:
+                self.wake()
+
+    def end(self) -> None:
+        """The handler has ended, and with it the call, whose observer need not be kept any longer."""
+        self.handled.end()
+        self._call.observer = None  # else whoever is told and what it is told of would be left to the garbage collector
+        if self._callbacks:
+            self.run_callbacks()
 
     def run_callbacks(self) -> None:
         """The call is over: tell those who asked to know."""

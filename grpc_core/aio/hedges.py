@@ -51,7 +51,7 @@ class NoInbox:
     """Where nothing has come yet; remembers whether somebody waits."""
 
     taken_flag = 0
-    is_owing = False
+    held_bytes = 0
 
     def __init__(self) -> None:
         self.is_wanted = False

@@ -16,14 +16,14 @@ from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.aio.rpc import METHOD_NOT_FOUND, Rpc
 from grpc_core.calls import ServerCall
 from grpc_core.metadata import metadata_pairs
-from grpc_core.methods import HandlerCallDetails, MethodTable, RpcMethodHandler
+from grpc_core.methods import HandlerCallDetails, MethodTable, RpcMethodHandler, Served
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 
 if TYPE_CHECKING:
     from grpc_core.aio.server import Server
 
-_UNDECIDED = RpcMethodHandler()
+_UNDECIDED = Served(RpcMethodHandler())
 
 
 class Interception:
@@ -64,7 +64,7 @@ class InterceptedRpc(Rpc):
             self.task = self.protocol.loop.create_task(self._intercept())
 
     def message_received(self) -> None:
-        if self._handler is not _UNDECIDED:
+        if self._method is not _UNDECIDED:
             super().message_received()
 
     async def _intercept(self) -> None:
@@ -74,7 +74,7 @@ class InterceptedRpc(Rpc):
         try:
             handler = await self._interception.find(HandlerCallDetails(request.path, metadata_pairs(request.metadata)))
             if handler is not None and not self._call.is_over:
-                self._handle_with(handler)
+                self._handle_with(Served(handler))
                 return
             self._context.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
         except asyncio.CancelledError:
@@ -83,10 +83,10 @@ class InterceptedRpc(Rpc):
             self._on_exception(error)
         self._end()
 
-    def _handle_with(self, handler: RpcMethodHandler) -> None:
+    def _handle_with(self, method: Served) -> None:
         """The interceptors have decided: go on as a call without them does."""
-        self._context.handle_with(handler)
-        self._handler = handler
+        self._context.handle_with(method)
+        self._method = method
         self._variables = contextvars.copy_context()
         self.task = None
         self._has_begun = False

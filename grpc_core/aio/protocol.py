@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grpc_core.aio import chance
@@ -40,7 +41,7 @@ class ServerProtocol(ConnectionProtocol):
         super().__init__(GrpcConnection.server(options.config), tap=tap)
         self._made = made
         counts = SocketCounts(time.time)
-        self.session = ServerSession(self.connection, lambda call: accept(self, call), options.limits, counts)
+        self.session = ServerSession(self.connection, partial(accept, self), options.limits, counts)
         self.channelz_id = 0
         """Its id in `introspection`, if it is known there."""
         self.goaway: GoAwayReceived | None = None  # a client has no reason to send one

@@ -21,7 +21,7 @@ from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestI
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.calls import ServerCall
 from grpc_core.errors import AbortError
-from grpc_core.methods import Behavior, RpcMethodHandler
+from grpc_core.methods import Behavior, Served
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError
@@ -34,41 +34,15 @@ _log = logging.getLogger("grpc_core.aio.server")
 METHOD_NOT_FOUND = "Method not found!"
 
 
-# Both look at the code first, which costs less than asking `inspect`. A cache would cost as little, but keep alive what
-# interceptors make for one call: the functions that they wrap handlers in, and what is bound in those.
-
-
-def _is_coroutine_function(behavior: Behavior) -> bool:
-    code = getattr(behavior, "__code__", None)
-    is_one = code is not None and code.co_flags & inspect.CO_COROUTINE
-    return bool(is_one) or inspect.iscoroutinefunction(behavior)
-
-
-def _is_async_generator_function(behavior: Behavior) -> bool:
-    code = getattr(behavior, "__code__", None)
-    is_one = code is not None and code.co_flags & inspect.CO_ASYNC_GENERATOR
-    return bool(is_one) or inspect.isasyncgenfunction(behavior)
-
-
-def _behavior_of(handler: RpcMethodHandler) -> Behavior:
-    """The function of a handler, by its kind."""
-    if handler.request_streaming:
-        behavior = handler.stream_stream if handler.response_streaming else handler.stream_unary
-    else:
-        behavior = handler.unary_stream if handler.response_streaming else handler.unary_unary
-    assert behavior is not None
-    return behavior
-
-
 class Rpc:
     """One call on the server: waits for its request, runs its handler, sends what comes of it."""
 
     __slots__ = (
         "_call",
         "_context",
-        "_handler",
         "_has_begun",
         "_is_late",
+        "_method",
         "_server",
         "_timer",
         "_variables",
@@ -76,10 +50,10 @@ class Rpc:
         "task",
     )
 
-    def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, handler: RpcMethodHandler) -> None:
+    def __init__(self, server: Server, protocol: ServerProtocol, call: ServerCall, method: Served) -> None:
         self._server = server
         self._call = call
-        self._handler = handler
+        self._method = method
         self.protocol = protocol
         self.task: asyncio.Task[None] | None = None
         self._has_begun = False
@@ -89,7 +63,7 @@ class Rpc:
         if timeout_s is not None:
             deadline = protocol.loop.time() + timeout_s
             self._timer = protocol.loop.call_later(timeout_s, self._on_deadline)
-        self._context = ServicerContext(call, handler, protocol, deadline)
+        self._context = ServicerContext(call, method, protocol, deadline)
         self._is_late = False
         self._variables: contextvars.Context | None = None
         """What the handler's task runs in, where interceptors have run before it."""
@@ -98,7 +72,7 @@ class Rpc:
         """Start the handler, or wait for its request; a call whose deadline has passed does not begin."""
         if self._call.request.timeout_s == 0:
             self._on_deadline()
-        elif self._handler.request_streaming:
+        elif self._method.request_streaming:
             self.task = self.protocol.loop.create_task(self._run(None), context=self._variables)
         else:
             self._call.inbox.is_wanted = True
@@ -111,11 +85,11 @@ class Rpc:
         """A server receives no response."""
 
     def message_received(self) -> None:
-        if self._handler.request_streaming:
+        if self._method.request_streaming:
             self._context.wake()
             return
         inbox = self._call.inbox
-        count = len(inbox)
+        count = len(inbox.reader.messages)
         if self.task is not None or self._call.is_over or (count < 2 and not inbox.is_over):
             return
         if count != 1:
@@ -146,15 +120,19 @@ class Rpc:
     async def _run(self, message: bytes | None) -> None:
         """Run the handler: for one request, or, with None, for the stream of them."""
         self._has_begun = True
-        HANDLED.set(self._context.handled)
         context = self._context
+        method = self._method
+        HANDLED.set(context.handled)
         try:
-            request = None if message is None else context.deserialize(message)
-            behavior = _behavior_of(self._handler)
-            if self._handler.response_streaming:
-                await self._stream(behavior, request)
+            request = RequestIterator(context) if message is None else context.deserialize(message)
+            assert method.behavior is not None
+            if method.response_streaming:
+                await self._stream(method.behavior, request)
+            elif method.is_coroutine:
+                context.respond(await method.behavior(request, context))
             else:
-                await self._respond(behavior, request)
+                response = await self._in_thread(method.behavior, request)
+                context.respond(await response if inspect.isawaitable(response) else response)
         except MessageError as error:
             context.finish(error.code, error.details)
         except asyncio.CancelledError:
@@ -164,29 +142,13 @@ class Rpc:
         finally:
             self._end()
 
-    async def _respond(self, behavior: Behavior, request: Any) -> None:
-        """Run a handler with one response, and send it."""
-        context = self._context
-        if _is_coroutine_function(behavior):
-            response = await behavior(self._request(request), context)
-        else:
-            response = await self._in_thread(behavior, request)
-            if inspect.isawaitable(response):
-                response = await response
-        code = context.code()
-        if code is not None and code is not StatusCode.OK:
-            context.finish(code, context.details())  # a call that failed has no response, as in grpcio
-        elif not self._call.is_over:
-            self._call.send_message(context.serialize(response))
-            context.finish(StatusCode.OK, context.details())
-
     async def _stream(self, behavior: Behavior, request: Any) -> None:
         """Run a handler with a stream of responses, which it yields or writes itself."""
         context = self._context
-        if _is_async_generator_function(behavior):
-            responses: Any = behavior(self._request(request), context)
-        elif _is_coroutine_function(behavior):
-            responses = await behavior(self._request(request), context)
+        if self._method.is_async_generator:
+            responses: Any = behavior(request, context)
+        elif self._method.is_coroutine:
+            responses = await behavior(request, context)
         else:
             responses = await self._in_thread(self._iterate_in_thread, behavior, request)
             if isinstance(responses, Awaitable):
@@ -200,14 +162,10 @@ class Rpc:
                     await responses.aclose()
         context.finish(context.code() or StatusCode.OK, context.details())
 
-    def _request(self, request: Any) -> Any:
-        """What a coroutine is given: the request, or the stream of them."""
-        return RequestIterator(self._context) if self._handler.request_streaming else request
-
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         """Run a plain function with the request (the last of the arguments) and a context, in the server's threads."""
         *before, request = arguments
-        if self._handler.request_streaming:
+        if self._method.request_streaming:
             request = SyncRequestIterator(self._context)
         work = functools.partial(function, *before, request, SyncServicerContext(self._context))
         running = self.protocol.loop.run_in_executor(
@@ -264,6 +222,5 @@ class Rpc:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._context.handled.end()
-        self._context.run_callbacks()
+        self._context.end()
         self._server.rpc_ended(self)

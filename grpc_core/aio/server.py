@@ -258,26 +258,27 @@ class Server:
     def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
         """A call has come: find its handler, and let it run when it can."""
         request = call.request
-        handler = None
+        method = None
         if self._interception is None:
             try:
-                handler = self._methods.find(request.path, request.metadata)
+                method = self._methods.serve(request.path, request.metadata)
             except Exception as error:
                 _log.exception("a generic handler raised for %s", request.path)
                 call.finish(StatusCode.UNKNOWN, f"Exception servicing handler: {error}")
                 return
-            if handler is None:
+            if method is None:
                 call.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
                 return
         if self._concurrent_max is not None and len(self._rpcs) >= self._concurrent_max:
             call.finish(StatusCode.RESOURCE_EXHAUSTED, CONCURRENCY_EXCEEDED)
             return
-        call.compress_with(self._coding)
+        if self._coding is not None:
+            call.compress_with(self._coding)
         if self._interception is not None:
             rpc: Rpc = InterceptedRpc(self, protocol, call, self._interception)
         else:
-            assert handler is not None
-            rpc = Rpc(self, protocol, call, handler)
+            assert method is not None
+            rpc = Rpc(self, protocol, call, method)
         self._rpcs.add(rpc)
         call.observer = rpc
         protocol.run_in_turn(rpc)

@@ -117,7 +117,7 @@ class StreamResponse(Call[Request, Response]):
 
         What has come and was not read is given back to the windows, which other calls need.
         """
-        if self._code is not None and (self._attempt is None or not self._attempt.inbox.is_owing):
+        if self._code is not None and (self._attempt is None or not self._attempt.inbox.held_bytes):
             return
         try:
             self._loop.call_soon_threadsafe(self._abandon)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpc_core.calls import SEND_QUEUE_BYTES_MAX, Inbox
+from grpc_core.metadata import Fields
 from grpc_core.session import Limits, ServerSession
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError, frame_message
@@ -238,6 +239,71 @@ def test_trailers_over_the_clients_limit_after_the_headers() -> None:
     assert call.code is StatusCode.RESOURCE_EXHAUSTED
     assert "status and trailing metadata: a field list of" in call.details
     pair.check_nothing_left()
+
+
+# -- a response in one step --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fields", [(), ((b"x-t", b"1"),)], ids=["plain", "with trailing metadata"])
+@pytest.mark.parametrize("details", ["", "über"])
+@pytest.mark.parametrize("has_headers", [False, True])
+@pytest.mark.parametrize("size", [0, 5, 100_000])
+def test_a_response_in_one_step_is_a_message_and_a_status(
+    fields: Fields, details: str, has_headers: bool, size: int
+) -> None:
+    pair = Sessions()
+    call, served, log = pair.open()
+    call.half_close()
+    pair.exchange()
+    if has_headers:
+        served.send_initial_metadata()
+    served.respond(bytes(size), details, fields)
+    assert served.is_finished
+    served.respond(b"again")
+    call.inbox.is_wanted = True
+    pair.exchange()
+    assert call.inbox.take() == bytes(size)
+    assert (call.code, call.details, len(call.trailing_metadata)) == (StatusCode.OK, details, len(fields))
+    assert log.seen.count("finished") == 1
+    counts = pair.server_session.counts
+    assert (counts.messages_sent, counts.streams_succeeded, counts.calls_succeeded) == (1, 1, 1)
+    pair.check_nothing_left()
+
+
+def test_a_response_in_one_step_before_the_client_is_done_asks_it_to_stop() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    served.respond(b"x")
+    pair.exchange()
+    assert (call.inbox.take(), call.code) == (b"x", StatusCode.OK)
+    pair.check_nothing_left()
+
+
+def test_a_response_over_a_limit_is_not_sent() -> None:
+    pair = Sessions(server_limits=Limits(send_bytes_max=4), client_config=Config(field_list_bytes_max=300))
+    call, served, _ = pair.open()
+    call.half_close()
+    with pytest.raises(MessageError, match=r"Sent message larger than max \(5 vs\. 4\)"):
+        served.respond(b"12345")
+    assert not served.headers_sent
+    served.respond(b"1234", fields=((b"x-t", b"v" * 300),))
+    pair.exchange()
+    assert call.inbox.take() == b"1234"
+    assert call.code is StatusCode.RESOURCE_EXHAUSTED
+    assert "status and trailing metadata: a field list of" in call.details
+    pair.check_nothing_left()
+
+
+def test_a_response_to_a_client_that_has_gone_goes_nowhere() -> None:
+    pair = Sessions()
+    call, served, _ = pair.open()
+    call.cancel(StatusCode.CANCELLED, "")
+    events = pair.server.receive_data(b"".join(pair.client.data_to_send()))  # what they mean is still to be handled
+    with pytest.raises(MessageError, match="initial metadata: stream 1 cannot send"):
+        served.respond(b"x")
+    pair.server_session.handle(events)
+    served.respond(b"x")
+    assert not served.is_finished
 
 
 # -- the client's faults -----------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import grpc
@@ -149,6 +150,44 @@ def test_a_handler_that_may_look_at_metadata_is_asked_for_every_call() -> None:
     assert table.find("/a/b", ()) is None
     assert table.find("/a/b", METADATA) is handler
     assert [call.method for call in asked.calls] == ["/a/b"] * 3
+
+
+@pytest.mark.parametrize(("kind", "request_streaming", "response_streaming"), KINDS)
+def test_what_is_served_is_looked_at_once_while_the_answer_is_the_same(
+    kind: str, request_streaming: bool, response_streaming: bool
+) -> None:
+    async def coroutine(request: bytes, context: object) -> bytes:
+        return request
+
+    async def generator(request: bytes, context: object) -> AsyncIterator[bytes]:
+        yield request
+
+    table = MethodTable()
+    make = getattr(methods, f"{kind}_rpc_method_handler")
+    for behavior in (_behavior, coroutine, functools.partial(coroutine, b""), generator):
+        handler = make(behavior, bytes, str)
+        table.add_registered_method_handlers("pkg.S", {"M": handler})
+        served = table.serve("/pkg.S/M", ())
+        assert served is not None
+        assert served is table.serve("/pkg.S/M", METADATA)
+        assert (served.handler, served.behavior) == (handler, behavior)
+        assert (served.request_streaming, served.response_streaming) == (request_streaming, response_streaming)
+        assert (served.request_deserializer, served.response_serializer) == (bytes, str)
+        assert served.is_coroutine == (behavior not in (_behavior, generator))
+        assert served.is_async_generator == (behavior is generator)
+    assert table.serve("/pkg.S/N", ()) is None
+
+
+def test_what_is_served_by_a_handler_that_is_asked_is_looked_at_for_every_call() -> None:
+    handlers = [_handler(), _handler()]
+    table = MethodTable()
+    table.add_generic_rpc_handlers((_Asked(lambda _: handlers[0]),))
+    first = table.serve("/a/b", ())
+    handlers.reverse()
+    second = table.serve("/a/b", ())
+    assert first is not None
+    assert second is not None
+    assert [first.handler, second.handler] == handlers[::-1]
 
 
 def test_a_service_may_not_overtake_a_catch_all_that_was_added_before_it() -> None:

@@ -44,10 +44,48 @@ HEAD = ((b":method", b"HEAD"), *GET[1:])
 CONNECT = ((b":method", b"CONNECT"), (b":authority", b"example.com:443"))
 EARLY_HINTS = ((b":status", b"103"),)
 LENGTH_5 = (b"content-length", b"5")
+OK_HEAD, OK_5, EARLY, LAST = (read_head(fields) for fields in (OK, (*OK, LENGTH_5), EARLY_HINTS, TRAILERS))
 BOTH = pytest.mark.parametrize("is_client", [True, False], ids=["client", "server"])
 
 
 # -- a whole exchange --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"12345", bytes(100_000)], ids=["empty", "small", "over the window"])
+@pytest.mark.parametrize("before", [b"", bytes(70_000)], ids=["in turn", "behind another stream"])
+def test_a_whole_response_is_what_its_three_parts_are(content: bytes, before: bytes) -> None:
+    """The same octets, whether they find room at once or have to wait."""
+    seen = []
+    for is_whole in (True, False):
+        pair = Pair()
+        one, other = pair.client.open_stream(GET, True), pair.client.open_stream(GET, True)
+        pair.run()
+        pair.server.send_headers(one, OK)
+        pair.server.send_data(one, before)
+        if is_whole:
+            pair.server.send_response(other, OK_HEAD, content, LAST)
+        else:
+            pair.server.send_headers(other, OK)
+            pair.server.send_data(other, content)
+            pair.server.send_headers(other, TRAILERS, True)
+        sent = pair.server.data_to_send()
+        events = pair.client.receive_data(b"".join(sent))
+        seen.append((sent, events))
+        if is_whole and len(content) < 10 and not before:
+            assert content_of(events, other) == content
+            assert isinstance(events[-1], TrailersReceived)
+    assert seen[0] == seen[1]
+
+
+def test_a_whole_response_to_head_has_no_content() -> None:
+    pair = Pair()
+    stream_id = pair.client.open_stream(HEAD, True)
+    pair.run()
+    with pytest.raises(UsageError, match="leaves 0"):
+        pair.server.send_response(stream_id, OK_5, b"12345", LAST)
+    pair.server.send_response(stream_id, OK_5, b"", LAST)
+    pair.run()
+    assert [type(event) for event in pair.take_events()[0]] == [ResponseReceived, TrailersReceived]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 1 << 20])
@@ -457,6 +495,23 @@ MISUSES: list[Misuse] = [
     ("trailers, short", False, lambda c: c.send_headers(5, TRAILERS, True), UsageError, "leaves 2"),
     ("content after HEAD", False, lambda c: c.send_data(7, b"12345"), UsageError, "leaves 0"),
     ("trailers on a tunnel, server", False, lambda c: c.send_headers(9, TRAILERS, True), UsageError, "tunnel"),
+    ("whole, 1xx", False, lambda c: c.send_response(1, EARLY, b"", LAST), UsageError, "no whole response"),
+    (
+        "whole response, second",
+        False,
+        lambda c: c.send_response(3, OK_HEAD, b"", LAST),
+        UsageError,
+        "no whole response",
+    ),
+    ("whole, no head", False, lambda c: c.send_response(1, LAST, b"", LAST), UsageError, "cannot be sent"),
+    (
+        "whole response, no end",
+        False,
+        lambda c: c.send_response(1, OK_HEAD, b"", OK_HEAD),
+        UsageError,
+        "cannot be sent",
+    ),
+    ("whole, short", False, lambda c: c.send_response(1, OK_5, b"1234", LAST), UsageError, "leaves 5"),
     ("second response", False, lambda c: c.send_headers(3, OK), UsageError, "cannot be sent"),
     ("response after the end", False, lambda c: c.send_headers(11, OK), StreamClosedError, "stream 11"),
     ("consume too much", False, lambda c: c.consume(1, 9), UsageError, "9 octets consumed on stream 1; 8 are held"),
