@@ -20,6 +20,7 @@
 | a server on the network: what it speaks, all cases at it     | `server`, `server_command`                      |
 | clients that connect by themselves, and where they are tested| `clients`, `bench`, `client_command`            |
 | results for a reader; the command line                       | `report`, `junit`, `progress`, `commands`       |
+| a run frame by frame; results as a page for a browser        | `transcript`, `html`, `assets/`                 |
 | the shell of HTML pages; titles and places of clauses        | `page`, `clauses`                               |
 
 **The idea.** A case is data. A `Driver` is a connection: octets out, octets in. `run_case` joins them through the

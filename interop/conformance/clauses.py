@@ -1,7 +1,8 @@
 """Clauses as a reader wants them: the title of a section, where it can be read, a name for an anchor on a page.
 
-A clause is what a `Case` carries: a document, a section sign, a number, e.g. "RFC 9113 §6.9.1". A document that is not
-in the tables here is shown as it stands, without a title or a link; nothing else depends on them.
+A clause is what a `Case` carries: a document, a section sign, a number, e.g. "RFC 9113 §6.9.1". Those of gRPC are about
+the statements of docs/grpc-wire.md, whose sections are counted here. A document that is not in the tables is shown as
+it stands, without a title or a link; nothing else depends on them.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ _TITLES = {
     "8.1 HTTP Message Framing;8.2 HTTP Fields;8.3 HTTP Control Data;8.4 Server Push;8.5 The CONNECT Method;"
     "8.6 The Upgrade Header Field;8.7 Request Reliability;9.1 Connection Management;9.2 Use of TLS Features;"
     "10.5 Denial-of-Service Considerations",
+    "gRPC": "1 Request headers;2 Deadlines;3 Metadata;4 Messages;5 Compression;6 Responses;"
+    "7 Statuses from HTTP, from HTTP/2, from the library;8 The HTTP/2 connection;9 Keepalive;"
+    "10 The life of connections;11 Retries;12 Connecting;13 Naming and balancing",
     "RFC 9218": "2.1 Disabling RFC 7540 Stream Priorities;4 Priority Parameters;7.1 HTTP/2 PRIORITY_UPDATE Frame",
 }
 _DOCUMENTS = {
+    "gRPC": "over HTTP/2",
     "RFC 7541": "HPACK",
     "RFC 7838": "Alternative Services",
     "RFC 8336": "The ORIGIN Frame",
@@ -39,6 +44,7 @@ _DOCUMENTS = {
     "RFC 9113": "HTTP/2",
     "RFC 9218": "Extensible Priorities",
 }
+_GRPC = "https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md"
 _SECTION = re.compile(r"[0-9]+(\.[0-9]+)*|[A-Z](\.[0-9]+)*")
 _SECTION_TITLES = {
     f"{document} §{number}": title
@@ -69,8 +75,11 @@ def anchor(*parts: str) -> str:
 
 
 def url(clause: str) -> str:
-    """Where a clause can be read: its section on the pages of the RFC Editor. Empty for what is no RFC."""
+    """Where a clause can be read: its section on the pages of the RFC Editor, or the document of gRPC. Empty for what
+    is neither."""
     document, _, section = clause.partition(" §")
+    if document == "gRPC":
+        return _GRPC
     series, _, number = document.partition(" ")
     if series != "RFC" or not (number.isascii() and number.isdigit()):
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,16 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
     """The exit status."""
     cases = commands.chosen(arguments, (Role.CLIENT,))
     if not cases:
-        return _refuse("no case for clients is named so; see --list")
+        return commands.refuse("no case for clients is named so; see --list")
     if arguments.list:
         return commands.list_cases(cases)
     if problem := commands.unwritable(arguments):
-        return _refuse(problem)
+        return commands.refuse(problem)
     try:
         client = Program(arguments.program, shows_content=not arguments.any_output)
         bench = Bench(client, tls=arguments.tls, timeout_s=arguments.timeout)
     except (ValueError, Missing) as error:
-        return _refuse(str(error))
+        return commands.refuse(str(error))
     deliveries = DELIVERIES[arguments.delivery]
     progress = Progress(sys.stderr, len(cases) * len(deliveries), commands.LEVELS[arguments.level])
     with bench:
@@ -58,10 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
             bench.check()
             results = run_cases(bench, cases, deliveries, arguments.parallel, progress.update)
         except (Unusable, OSError) as error:
-            return _refuse(f"{client.command[0]} cannot be tested: {error}")
+            return commands.refuse(f"{client.command[0]} cannot be tested: {error}")
         finally:
             progress.clear()
-    return commands.finish(arguments, results, by_section=True)
+    return commands.finish(
+        arguments,
+        results,
+        f"the client {shlex.join(client.command)}{', over TLS' if arguments.tls else ''}",
+        by_section=True,
+    )
 
 
 def run_cases(
@@ -82,8 +88,3 @@ def run_cases(
     finally:
         pool.shutdown(cancel_futures=True)
     return results
-
-
-def _refuse(reason: str) -> int:
-    print(f"interop conformance: {' '.join(reason.split())}", file=sys.stderr)
-    return commands.USAGE

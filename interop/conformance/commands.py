@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from interop.conformance import report, stacks
+from interop.conformance.html import as_html
 from interop.conformance.junit import as_junit
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.model import Case, Level, Role
@@ -54,6 +55,9 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="ID", help="show one case: its frames, both ways, and the verdict")
     parser.add_argument("--json", metavar="FILE", help="write every run to FILE, - for standard output")
     parser.add_argument("--junit", metavar="FILE", help="write every run to FILE as JUnit does")
+    parser.add_argument(
+        "--html", metavar="FILE", help="write a page for a browser, with the frames of every case, to FILE"
+    )
     parser.add_argument("--list", action="store_true", help="list the cases instead of running them")
 
 
@@ -88,7 +92,7 @@ def list_cases(cases: Sequence[Case]) -> int:
 
 def unwritable(arguments: argparse.Namespace) -> str:
     """Why one of the files that are asked for could not be written; asked before a long run. Empty when all can."""
-    for path in (arguments.json, arguments.junit):
+    for path in (arguments.json, arguments.junit, arguments.html):
         if path and path != "-":
             try:
                 open(path, "ab").close()
@@ -97,27 +101,22 @@ def unwritable(arguments: argparse.Namespace) -> str:
     return ""
 
 
-def finish(arguments: argparse.Namespace, results: Sequence[Result], *, by_section: bool = False) -> int:
-    """Print and write what the arguments ask for; the exit status."""
+def finish(arguments: argparse.Namespace, results: Sequence[Result], subject: str, *, by_section: bool = False) -> int:
+    """Print and write what the arguments ask for; the exit status. `subject` says in words what was tested."""
     level = LEVELS[arguments.level]
-    if arguments.junit:
-        try:
-            with open(arguments.junit, "wb") as document:
-                document.write(as_junit(results, level))
-        except OSError as error:
-            print(f"interop conformance: cannot write {arguments.junit}: {error.strerror}", file=sys.stderr)
-            return USAGE
-    if arguments.json:
-        text = json.dumps(report.as_json(results), indent=1)
-        if arguments.json == "-":
-            print(text)
-        else:
-            try:
-                with open(arguments.json, "w", encoding="utf-8") as file:
-                    file.write(text + "\n")
-            except OSError as error:
-                print(f"interop conformance: cannot write {arguments.json}: {error.strerror}", file=sys.stderr)
-                return USAGE
+    try:
+        if arguments.junit:
+            _write(arguments.junit, as_junit(results, level))
+        if arguments.html:
+            _write(arguments.html, as_html(results, level, subject).encode())
+        if arguments.json:
+            text = json.dumps(report.as_json(results), indent=1) + "\n"
+            if arguments.json == "-":
+                print(text, end="")
+            else:
+                _write(arguments.json, text.encode())
+    except OSError as error:
+        return refuse(f"cannot write {error.filename}: {error.strerror}")
     if arguments.explain:
         for case in dict.fromkeys(result.case for result in results):
             print(report.explain(case, [result for result in results if result.case is case]))
@@ -129,6 +128,17 @@ def finish(arguments: argparse.Namespace, results: Sequence[Result], *, by_secti
             print(report.sections(results, level))
         print(report.summary(results, level))
     return PASSED if all(result.passes(level) for result in results) else FAILED
+
+
+def _write(path: str, document: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(document)
+
+
+def refuse(reason: str) -> int:
+    """Say in one line why nothing could be run, or written; the exit status."""
+    print(f"interop conformance: {' '.join(reason.split())}", file=sys.stderr)
+    return USAGE
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -144,16 +154,17 @@ def _run_memory(arguments: argparse.Namespace) -> int:
     try:
         connector = stacks.connector(arguments.stack)
     except ImportError as error:
-        print(f"interop conformance: the stack {arguments.stack} needs a package: {error}", file=sys.stderr)
-        return USAGE
+        return refuse(f"the stack {arguments.stack} needs a package: {error}")
     roles = [role for role in connector.roles if arguments.role in (None, role.value)]
     cases = chosen(arguments, roles)
     if not cases:
-        print("interop conformance: no case is named so; see --list", file=sys.stderr)
-        return USAGE
+        return refuse("no case is named so; see --list")
     if arguments.list:
         return list_cases(cases)
-    return finish(arguments, [result for case in cases for result in in_memory(case, connector, arguments.splits)])
+    if problem := unwritable(arguments):
+        return refuse(problem)
+    results = [result for case in cases for result in in_memory(case, connector, arguments.splits)]
+    return finish(arguments, results, f"the stack {arguments.stack}, in memory")
 
 
 def in_memory(case: Case, connector: MemoryConnector, splits: bool = False) -> list[Result]:

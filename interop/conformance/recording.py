@@ -11,7 +11,8 @@ It says nothing by itself; that is `tester.Tester`, which is a recording that al
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from hpack_codec import FieldDecoder, FieldList, FieldListTooLarge, HpackError, field_decoder
 from http2.errors import ErrorCode
@@ -31,7 +32,7 @@ from http2.frames import (
     STREAM_ID_MASK,
 )
 from http2.settings import HEADER_TABLE_SIZE, MAX_FRAME_SIZE_ID
-from interop.conformance.checks import Passive, settings_entries
+from interop.conformance.checks import Passive, Violation, settings_entries
 from interop.conformance.exchange import Exchange
 from interop.conformance.model import Role
 from interop.conformance.script import Frame, Raw, Ref, Spec, StreamId
@@ -40,12 +41,38 @@ from interop.conformance.wire import RAW, FrameCutter, WireFrame, show
 _LIMIT = 1 << 24
 
 
+class Phase(Enum):
+    """The parts of a run, in their order. The value says what the frames of each are for."""
+
+    HANDSHAKE = "the handshake"
+    SCRIPT = "the case"
+    BARRIER = "a PING behind it, so that all of it has been read"
+    PROBE = "another request on the same connection"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is known of the frames of a recording, by their places in it."""
+
+    phases: tuple[tuple[int, Phase], ...] = ()
+    """Where each part of the run begins."""
+
+    stimulus: frozenset[int] = field(default_factory=frozenset)
+    """What the script sent by itself, not to open or to end an exchange."""
+
+    broken: tuple[tuple[int, Violation], ...] = ()
+    """The frames that broke a rule in passing."""
+
+
 class Recording:
     """What passed. `role` is the role of the other end, whom is tested."""
 
     def __init__(self, role: Role) -> None:
         self.role = role
         self.frames: list[WireFrame] = []
+        self.phases: list[tuple[int, Phase]] = []
+        self.stimulus: set[int] = set()
+        self.broken: list[tuple[int, Violation]] = []
         self.exchanges: list[Exchange] = []  # in the order in which their requests began
         self.by_id: dict[int, Exchange] = {}
         self.passive = Passive(role)
@@ -66,6 +93,14 @@ class Recording:
         decoder = self._decoders[True]
         assert decoder is not None
         decoder.set_table_bytes_max(_LIMIT)  # what the other end allows is its business, and its table's
+
+    def enter(self, phase: Phase) -> None:
+        """What passes from here on belongs to this part of the run."""
+        self.phases.append((len(self.frames), phase))
+
+    def notes(self) -> Notes:
+        """What is known of `frames` so far."""
+        return Notes(tuple(self.phases), frozenset(self.stimulus), tuple(self.broken))
 
     # -- what was sent -------------------------------------------------------------------------------------------------
 
@@ -155,9 +190,11 @@ class Recording:
 
     def note_received(self, frame: WireFrame) -> None:
         """A frame has come: one of `frames_in`, in their order."""
+        known = len(self.passive.violations)
         frame = self._with_fields(frame)
         self.frames.append(frame)
         self.passive.received(frame)
+        self.broken += [(len(self.frames) - 1, violation) for violation in self.passive.violations[known:]]
         if frame.type == SETTINGS:
             self._note_settings(frame)
         elif frame.type == PING:

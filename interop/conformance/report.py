@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from http2.frames import PREFACE, SETTINGS
-from interop.conformance.model import Case, Level
+from http2.frames import WINDOW_UPDATE
+from interop.conformance.model import Case, Level, Outcome
+from interop.conformance.recording import Phase
 from interop.conformance.run import Result
-from interop.conformance.wire import WireFrame
+from interop.conformance.transcript import Gap, Line, transcript
 
 _FRAMES_SHOWN = 3
+
+MEANING = {
+    Outcome.EXACT: "the demanded error with the demanded code",
+    Outcome.GENERIC: "PROTOCOL_ERROR or INTERNAL_ERROR in its place, which §5.4 allows",
+    Outcome.ESCALATED: "a connection error in the place of a stream error, which §5.4.1 allows",
+    Outcome.ANSWERED: "an HTTP status 4xx, which §8.1.1 allows for a malformed request",
+    Outcome.REPORTED: "nothing on the wire, but the client's user was told that the message is malformed",
+    Outcome.SILENT_CLOSE: "the end of the connection without GOAWAY: breaks a SHOULD",
+    Outcome.TOLERATED: "everything went on working: the best outcome where an error would be wrong, else a fault",
+    Outcome.WRONG: "an error, and not one that is allowed",
+    Outcome.HUNG: "no answer",
+    Outcome.CRASHED: "an exception, or a process that died",
+}
+"""What each outcome means, for a reader."""
 
 
 def failure_line(result: Result) -> str:
@@ -28,20 +43,35 @@ def failure_line(result: Result) -> str:
 
 
 def stimulus(result: Result) -> str:
-    """The last frames that the script sent."""
-    sent = [frame for frame in script_frames(result.frames) if frame.is_sent]
-    shown = [str(frame) for frame in sent[:_FRAMES_SHOWN]]
-    return (
-        " + ".join(shown) + (f" + {len(sent) - _FRAMES_SHOWN} more" if len(sent) > _FRAMES_SHOWN else "") or "nothing"
-    )
+    """What the script sent: the frames that the case is about, the last of them first to be shown, and others around
+    them where there is room; how many are left out where they are."""
+    sent = _script_frames(result)
+    about = [index for index in sent if index in result.notes.stimulus]
+    shown = [*reversed(about), *(index for index in sent if index not in about)][:_FRAMES_SHOWN]
+    parts: list[str] = []
+    left_out = 0
+    for index in sent:
+        if index not in shown:
+            left_out += 1
+            continue
+        if left_out:
+            parts.append(f"{left_out} more")
+        left_out = 0
+        parts.append(str(result.frames[index]))
+    return " + ".join(parts + ([f"{left_out} more"] if left_out else [])) or "nothing"
 
 
-def script_frames(frames: Sequence[WireFrame]) -> list[WireFrame]:
-    """Without the handshake at the start, and without acknowledgements."""
-    kept = [frame for frame in frames if not frame.is_ack and frame.payload != PREFACE]
-    while kept and kept[0].type == SETTINGS:
-        del kept[0]
-    return kept
+def _script_frames(result: Result) -> list[int]:
+    """Where the frames are that the script sent: without the handshake before it, the PING and the request behind it,
+    and without what the tester says by itself, acknowledgements and windows."""
+    starts = {phase: start for start, phase in result.notes.phases}
+    stop = min((at for phase, at in starts.items() if phase in (Phase.BARRIER, Phase.PROBE)), default=None)
+    return [
+        index
+        for index in range(starts.get(Phase.SCRIPT, 0), len(result.frames) if stop is None else stop)
+        if (frame := result.frames[index]).is_sent
+        and (index in result.notes.stimulus or not (frame.is_ack or frame.type == WINDOW_UPDATE))
+    ]
 
 
 def summary(results: Sequence[Result], level: Level) -> str:
@@ -101,12 +131,26 @@ def explain(case: Case, results: Iterable[Result]) -> str:
         verdict = result.verdict
         state = f"skipped: {result.skipped}" if verdict is None else f"{verdict.outcome.value}: {verdict.seen}"
         lines.append(f"  {result.delivery.value}: {state}")
-        lines += [f"    {'->' if frame.is_sent else '<-'} {frame}" for frame in result.frames]
+        lines += [f"    {line}" for line in _lines(transcript(result))]
         if verdict is not None:
             lines += [f"    ! {fault.text}" for fault in verdict.faults]
             lines += [f"    ! {violation}" for violation in verdict.violations]
             lines.append(f"    {'passed' if verdict.breaks is None else 'breaks ' + verdict.breaks.name}")
     return "\n".join(lines)
+
+
+def _lines(entries: Sequence[Line | Phase | Gap]) -> Iterator[str]:
+    about = 0  # frames in a row that the case is about
+    for number, entry in enumerate(entries):
+        if isinstance(entry, Phase):
+            yield f"{entry.value}:"
+        elif isinstance(entry, Line):
+            yield f"{'->' if entry.frame.is_sent else '<-'} {entry.frame}"
+            yield from (f"   ^ {note}" for note in entry.notes)
+            about = about + 1 if entry.is_stimulus else 0
+            following = entries[number + 1] if number + 1 < len(entries) else None
+            if about and not (isinstance(following, Line) and following.is_stimulus):
+                yield f"   ^ {'this is' if about == 1 else f'these {about} are'} what the case is about"
 
 
 def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:

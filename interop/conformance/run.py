@@ -43,6 +43,7 @@ from interop.conformance.model import (
     Step,
     What,
 )
+from interop.conformance.recording import Notes, Phase
 from interop.conformance.script import CannotDo
 from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Fault, Verdict, judge, observe
@@ -134,6 +135,8 @@ class Result:
     skipped: str = ""
     frames: tuple[WireFrame, ...] = field(default=(), repr=False)
     octets_sent: int = 0
+    notes: Notes = field(default_factory=Notes, repr=False)
+    """What the `frames` are."""
 
     @property
     def passed(self) -> bool:
@@ -226,7 +229,9 @@ class Run:
         tester = self.tester
         if isinstance(step, Send):
             self.sent_behind |= bool(tester.exchanges) and all(exchange.sent_end for exchange in tester.exchanges)
+            first = len(tester.frames)
             tester.send(*step.specs)
+            tester.stimulus.update(range(first, len(tester.frames)))
             self.flush()
         elif isinstance(step, Begin):
             return self._begin(step)
@@ -325,7 +330,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         if tester.error_goaway is not None and not run.drain():
             faults.append(Fault("GOAWAY came, and the connection was not closed (RFC 9113 §5.4.1)"))
     except CannotDo as reason:
-        return Result(case, options.delivery, skipped=str(reason), frames=tuple(tester.frames))
+        return Result(case, options.delivery, None, str(reason), tuple(tester.frames), notes=tester.notes())
     finally:
         driver.close()
     tester.results = driver.results()
@@ -333,7 +338,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     seen = observe(tester, subject, crashed=crashed or driver.crashed, hung=hung, unmet=unmet, has_left=has_left)
     if has_left and run.sent_behind and seen.kind is Kind.WORKS and not case.expectation.allows_work:
         gone = "the client goes when it has its answer, and need not see what comes behind it"
-        return Result(case, options.delivery, skipped=gone, frames=tuple(tester.frames))
+        return Result(case, options.delivery, None, gone, tuple(tester.frames), notes=tester.notes())
     if tester.was_asked_again:
         begun = begun[: len(tester.results)]  # the rest are requests that it has made again by itself
     faults += _told(case, tester, begun)
@@ -343,7 +348,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
     if options.fresh and (problem := fresh_connection(connector, case.role, target, options.timeout_s)):
         faults.append(Fault(f"{FRESH_FAULT}: {problem}"))
     verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
-    return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
+    return Result(case, options.delivery, verdict, "", tuple(tester.frames), run.octets_sent, tester.notes())
 
 
 def _script(case: Case, run: Run) -> tuple[str, str]:
@@ -352,14 +357,17 @@ def _script(case: Case, run: Run) -> tuple[str, str]:
     Both are empty when the connection is over: then that is what was seen.
     """
     tester = run.tester
+    tester.enter(Phase.HANDSHAKE)
     if case.behaviour.handshake and not (run.handshake() and (not run.options.leaves or run.until(_has_asked(tester)))):
         return "", "" if tester.is_over else "the handshake did not come to its end"
+    tester.enter(Phase.SCRIPT)
     unmet = _steps(case, run)
     if tester.is_over:
         return "", ""
     if not case.barrier:
         run.until(lambda: False)
         return "" if tester.is_over else unmet, ""
+    tester.enter(Phase.BARRIER)
     problem = run.perform(Barrier())
     if not problem and not unmet:
         unmet = _decision(case, run)
@@ -406,6 +414,7 @@ def _decision(case: Case, run: Run) -> str:
 
 def _same_connection(run: Run) -> str:
     try:
+        run.tester.enter(Phase.PROBE)
         run.tester.restore()
         return run.exchange()
     except CannotDo:

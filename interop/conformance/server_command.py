@@ -61,11 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     """The exit status."""
     cases = commands.chosen(arguments, (Role.SERVER,))
     if not cases:
-        return _refuse("no case for servers is named so; see --list")
+        return commands.refuse("no case for servers is named so; see --list")
     if arguments.list:
         return commands.list_cases(cases)
     if problem := commands.unwritable(arguments):
-        return _refuse(problem)
+        return commands.refuse(problem)
     host, port = arguments.server
     target = Target(
         "https" if arguments.tls else "http",
@@ -84,14 +84,16 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             target = reference(endpoint, target, arguments.status)
     except (OSError, Unusable) as error:
-        return _refuse(f"{target.authority} cannot be tested: {getattr(error, 'strerror', None) or error}")
+        return commands.refuse(f"{target.authority} cannot be tested: {getattr(error, 'strerror', None) or error}")
     plan = replace(plan, needs=frozenset({"hold"} if arguments.hold_path else ()))
     progress = Progress(sys.stderr, len(cases) * len(plan.deliveries), commands.LEVELS[arguments.level])
     try:
         results = run_cases(cases, endpoint, target, plan, progress.update)
     finally:
         progress.clear()
-    status = commands.finish(arguments, results, by_section=True)
+    status = commands.finish(
+        arguments, results, f"the server {target.authority}{', over TLS' if arguments.tls else ''}", by_section=True
+    )
     if not target.echoes:
         said = f"POST {target.echo_path} is answered with {target.post.status if target.post else 0}"
         print(f"{said}, and not with its content; --echo-path names a path that shows more", file=sys.stderr)
@@ -99,11 +101,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"interop conformance: {gone}; what was left to run was not run", file=sys.stderr)
         return commands.FAILED
     return status
-
-
-def _refuse(reason: str) -> int:
-    print(f"interop conformance: {' '.join(reason.split())}", file=sys.stderr)
-    return commands.USAGE
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from http2.errors import ErrorCode, error_name
+from http2.frames import RST_STREAM
 from interop.conformance.checks import Violation
 from interop.conformance.exchange import Exchange
 from interop.conformance.model import Case, Expectation, Kind, Level, Outcome, Pattern, Role, What
 from interop.conformance.tester import Tester
+from interop.conformance.wire import WireFrame
 
 _ALWAYS_ANSWERED = (What.SETTINGS, What.SETTINGS_ACK, What.PONG)
 
@@ -49,6 +51,8 @@ class Observation:
     text: str = ""
     crashed: str = ""
     is_dead: bool = False
+    frame: WireFrame | None = None
+    """The frame that says so, where it was one."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Verdict:
     best: bool
     faults: tuple[Fault, ...] = ()
     violations: tuple[Violation, ...] = field(default=())
+    decisive: WireFrame | None = field(default=None, repr=False, compare=False)
+    """The frame that decided, where one did: of the very `Result.frames`."""
 
     @property
     def passed(self) -> bool:
@@ -97,22 +103,23 @@ def observe(
         return Observation(kind, status=tester.foreign_status, text=tester.foreign)
     if tester.error_goaway is not None:
         code = tester.error_goaway.uint32(4)
-        return Observation(Kind.CONNECTION_ERROR, code, text=str(tester.error_goaway))
+        return Observation(Kind.CONNECTION_ERROR, code, text=str(tester.error_goaway), frame=tester.error_goaway)
     reset = exchange.reset_code if exchange is not None else None
     # Who was asked to go closes; where our last octets were still unread, TCP makes a reset of that.
     has_gone = tester.passive.we_went_away and (tester.has_left or not tester.was_reset)
     if tester.has_ended and not has_left and not has_gone:
         if tester.goaways:
-            code = tester.goaways[-1].uint32(4)
-            return Observation(Kind.CONNECTION_ERROR, code, text=f"{tester.goaways[-1]}, then the end")
+            last = tester.goaways[-1]
+            return Observation(Kind.CONNECTION_ERROR, last.uint32(4), text=f"{last}, then the end", frame=last)
         text = "the connection was reset" if tester.was_reset else "the connection was closed without GOAWAY"
         return Observation(Kind.CLOSED, text=text)
     if hung:
         return Observation(None, text=hung, is_dead=True)
-    if reset is not None and not (reset == ErrorCode.NO_ERROR and exchange is not None and exchange.ended):
-        return Observation(Kind.STREAM_ERROR, reset, text=f"RST_STREAM {error_name(reset)}")
+    if exchange is not None and reset is not None and not (reset == ErrorCode.NO_ERROR and exchange.ended):
+        text = f"RST_STREAM {error_name(reset)}"
+        return Observation(Kind.STREAM_ERROR, reset, text=text, frame=_reset_of(tester, exchange))
     if exchange is not None and exchange.status >= 400 and (wrong := tester.problem_of(exchange)):
-        return Observation(Kind.ANSWER, status=exchange.status, text=wrong)
+        return Observation(Kind.ANSWER, status=exchange.status, text=wrong, frame=_head_of(tester, exchange))
     if tester.role is Role.CLIENT and exchange is not None and exchange.is_sent:
         result = tester.result_of(exchange)
         waited = What.RESULT.value in unmet  # what it says at the end of the connection, that we close, is too late
@@ -139,7 +146,19 @@ def judge(case: Case, seen: Observation, faults: tuple[Fault, ...], violations: 
     levels = [fault.level for fault in faults] + [violation.level for violation in violations]
     levels += [] if breaks is None else [breaks]
     broken = max(levels, default=None)
-    return Verdict(outcome, seen.text, broken, best and broken is None, faults, violations)
+    return Verdict(outcome, seen.text, broken, best and broken is None, faults, violations, seen.frame)
+
+
+def _reset_of(tester: Tester, exchange: Exchange) -> WireFrame | None:
+    of_stream = (frame for frame in tester.frames if not frame.is_sent and frame.stream_id == exchange.stream_id)
+    return next((frame for frame in of_stream if frame.type == RST_STREAM), None)
+
+
+def _head_of(tester: Tester, exchange: Exchange) -> WireFrame | None:
+    """The frame that ends the field block with the final status."""
+    of_stream = (frame for frame in tester.frames if not frame.is_sent and frame.stream_id == exchange.stream_id)
+    status = (b":status", b"%d" % exchange.status)
+    return next((frame for frame in of_stream if frame.fields is not None and status in frame.fields), None)
 
 
 def _level_of_silence(case: Case, seen: Observation) -> Level:

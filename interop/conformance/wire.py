@@ -45,7 +45,8 @@ DEFINED_FLAGS: dict[int, tuple[tuple[int, str], ...]] = {
 RAW = -1
 """In place of a type: octets that were sent and are no frame."""
 
-_SHOWN = 24
+SHOWN = 24
+"""Octets of a text that are shown in a line for a terminal."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,40 @@ class WireFrame:
             return self.payload
         return self.payload[1 : len(self.payload) - self.payload[0]] if self.payload else b""
 
+    def flag_names(self) -> list[str]:
+        """The flags by the RFC's names, what has none as a number, and a reserved bit that is set."""
+        names = []
+        flags = self.flags
+        for bit, name in DEFINED_FLAGS.get(self.type, ()):
+            if flags & bit:
+                names.append(name)
+                flags &= ~bit
+        return names + ([f"{flags:#04x}"] if flags else []) + (["R=1"] if self.reserved else [])
+
     def __str__(self) -> str:
         """One line: name, flags, stream, length, and what it says."""
         if self.type == RAW:
-            return f"octets {show(self.payload)}"
-        parts = [self.name, *_flag_names(self.type, self.flags)]
-        if self.reserved:
-            parts.append("R=1")
-        parts.append(f"on stream {self.stream_id}" if self.stream_id else "on the connection")
-        said = self._says()
-        if self.length != len(self.payload):
-            said = f"{len(self.payload)} of {self.length} octets; {said}" if said else f"0 of {self.length} octets"
+            return f"octets {self.says()}"
+        parts = [
+            self.name,
+            *self.flag_names(),
+            f"on stream {self.stream_id}" if self.stream_id else "on the connection",
+        ]
+        said = self.says()
         return " ".join(parts) + (f": {said}" if said else "")
 
-    def _says(self) -> str:
+    def says(self, shown: int = SHOWN) -> str:
+        """What is in it, for a reader; `shown` is how many octets of a text are. Empty when there is nothing."""
+        if self.type == RAW:
+            return show(self.payload, shown)
+        said = self._payload(shown)
+        if self.length == len(self.payload):
+            return said
+        return f"{len(self.payload)} of {self.length} octets; {said}" if said else f"0 of {self.length} octets"
+
+    def _payload(self, shown: int) -> str:
         if self.fields is not None:
-            return ", ".join(f"{show(name)}={show(value)}" for name, value in self.fields)
+            return ", ".join(f"{show(name, shown)}={show(value, shown)}" for name, value in self.fields)
         exact = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}.get(self.type)
         if self.type in (RST_STREAM, WINDOW_UPDATE) and len(self.payload) == exact:
             if self.type == RST_STREAM:
@@ -110,37 +129,28 @@ class WireFrame:
         if self.type == GOAWAY and len(self.payload) >= 8:
             debug = self.payload[8:]
             return f"{error_name(self.uint32(4))}, last stream {self.uint32() & STREAM_ID_MASK}" + (
-                f", {show(debug)}" if debug else ""
+                f", {show(debug, shown)}" if debug else ""
             )
         if self.type == SETTINGS and self.payload and len(self.payload) % 6 == 0:
             entries = [
                 (int.from_bytes(self.payload[i : i + 2], "big"), self.uint32(i + 2))
                 for i in range(0, min(len(self.payload), 60), 6)
             ]
-            shown = ", ".join(f"{setting_name(key)}={value}" for key, value in entries)
-            return shown + (", ..." if len(self.payload) > 60 else "")
+            listed = ", ".join(f"{setting_name(key)}={value}" for key, value in entries)
+            return listed + (", ..." if len(self.payload) > 60 else "")
         if self.payload:
             size = f"{len(self.payload)} octets " if exact is None or len(self.payload) != exact else ""
-            return size + show(self.payload)
+            return size + show(self.payload, shown)
         return ""
 
 
-def show(octets: bytes) -> str:
-    """Octets for a terminal: as text where they are, else as hexadecimal; long ones are cut."""
-    shown = octets[:_SHOWN]
+def show(octets: bytes, shown: int = SHOWN) -> str:
+    """Octets for a reader: as text where they are, else as hexadecimal; what is longer than `shown` is cut."""
+    start = octets[:shown]
     text = (
-        repr(shown)[2:-1] if all(0x20 <= octet < 0x7F or octet in b"\r\n\t" for octet in shown) else "0x" + shown.hex()
+        repr(start)[2:-1] if all(0x20 <= octet < 0x7F or octet in b"\r\n\t" for octet in start) else "0x" + start.hex()
     )
-    return text + ("..." if len(octets) > _SHOWN else "")
-
-
-def _flag_names(frame_type: int, flags: int) -> list[str]:
-    names = []
-    for bit, name in DEFINED_FLAGS.get(frame_type, ()):
-        if flags & bit:
-            names.append(name)
-            flags &= ~bit
-    return names + ([f"{flags:#04x}"] if flags else [])
+    return text + ("..." if len(octets) > shown else "")
 
 
 class FrameCutter:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from http2.errors import ErrorCode, error_name
+from http2.frames import RST_STREAM
 from interop.conformance.exchange import Exchange, Target
 from interop.conformance.grpc.calls import Call, field_of
 from interop.conformance.grpc.endings import Ending, name_of
 from interop.conformance.grpc.service import difference, reply_due
 from interop.conformance.grpc.tester import GrpcTester
 from interop.conformance.model import Ask, Barrier, Begin, Behaviour, Case, Close, Expectation, Kind, Role, Send
+from interop.conformance.recording import Phase
 from interop.conformance.run import (
     FRESH_FAULT,
     Connector,
@@ -28,7 +30,7 @@ from interop.conformance.run import (
 )
 from interop.conformance.script import CannotDo
 from interop.conformance.verdicts import Fault, Observation, judge
-from interop.conformance.wire import show
+from interop.conformance.wire import WireFrame, show
 
 
 def run_case(case: Case, connector: Connector, target: Target, options: Options | None = None) -> Result:
@@ -55,7 +57,7 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         if tester.error_goaway is not None and not run.drain():
             faults.append(Fault("GOAWAY came, and the connection was not closed (RFC 9113 §5.4.1)"))
     except CannotDo as reason:
-        return Result(case, options.delivery, skipped=str(reason), frames=tuple(tester.frames))
+        return Result(case, options.delivery, None, str(reason), tuple(tester.frames), notes=tester.notes())
     finally:
         driver.close()
     tester.results = driver.results()
@@ -66,14 +68,16 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         faults.append(Fault(f"{FRESH_FAULT}: {problem}"))
     violations = (*tester.passive.violations, *tester.form_violations())
     verdict = judge(case, seen, tuple(faults), violations)
-    return Result(case, options.delivery, verdict, frames=tuple(tester.frames), octets_sent=run.octets_sent)
+    return Result(case, options.delivery, verdict, "", tuple(tester.frames), run.octets_sent, tester.notes())
 
 
 def _script(case: Case, run: Run) -> tuple[str, str]:
     """Handshake, steps and barrier. In words: what a step waited for in vain, and that the connection is dead."""
     tester = run.tester
+    tester.enter(Phase.HANDSHAKE)
     if case.behaviour.handshake and not run.handshake():
         return "", "" if tester.is_over else "the handshake did not come to its end"
+    tester.enter(Phase.SCRIPT)
     for number, step in enumerate(case.steps):
         if tester.is_over and not isinstance(step, Close):
             if tester.has_left and any(isinstance(each, Send | Begin | Ask) for each in case.steps[number:]):
@@ -87,6 +91,7 @@ def _script(case: Case, run: Run) -> tuple[str, str]:
             return ("" if tester.is_over else problem), ""
     if tester.is_over or not case.barrier:
         return "", ""
+    tester.enter(Phase.BARRIER)
     problem = run.perform(Barrier())
     return "", "" if tester.is_over or not problem else f"PING was not answered: {problem}"
 
@@ -94,6 +99,7 @@ def _script(case: Case, run: Run) -> tuple[str, str]:
 def _probe(run: Run) -> str:
     """Another call on the same connection: what is wrong with it."""
     try:
+        run.tester.enter(Phase.PROBE)
         run.tester.restore()
         return run.exchange()
     except CannotDo:
@@ -109,7 +115,8 @@ def observe(
     if tester.role is Role.CLIENT and exchange is not None and tester.result_of(exchange).is_done:
         return _told(tester, exchange)
     if tester.error_goaway is not None:
-        return Observation(Kind.CONNECTION_ERROR, tester.error_goaway.uint32(4), text=str(tester.error_goaway))
+        goaway = tester.error_goaway
+        return Observation(Kind.CONNECTION_ERROR, goaway.uint32(4), text=str(goaway), frame=goaway)
     if tester.foreign:
         return Observation(Kind.CLOSED, text=tester.foreign)
     if tester.has_ended and not tester.has_left:
@@ -118,7 +125,7 @@ def observe(
     if hung:
         return Observation(None, text=hung, is_dead=True)
     if exchange is not None and exchange.is_decided and tester.role is Role.SERVER:
-        return _answered(tester, exchange, expectation)
+        return replace(_answered(tester, exchange, expectation), frame=_ending(tester, exchange))
     if unmet:
         return Observation(None, text=unmet)
     if tester.role is Role.CLIENT and exchange is not None:
@@ -158,6 +165,12 @@ def _answered(tester: GrpcTester, exchange: Exchange, expectation: Expectation) 
     if not problem:
         return Observation(Kind.WORKS, text=said)
     return Observation(Kind.STATUS, call.status, text=f"{said}: {problem}" if call.status == 0 else said)
+
+
+def _ending(tester: GrpcTester, exchange: Exchange) -> WireFrame | None:
+    """The last frame that a status can be in: one that ends a field block, or RST_STREAM."""
+    came = (frame for frame in reversed(tester.frames) if not frame.is_sent and frame.stream_id == exchange.stream_id)
+    return next((frame for frame in came if frame.fields is not None or frame.type == RST_STREAM), None)
 
 
 def _shown(call: Call) -> str:

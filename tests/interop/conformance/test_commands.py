@@ -29,7 +29,8 @@ def test_a_stack_that_passes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_stack_that_fails_says_what_was_sent_what_came_what_was_allowed(capsys: pytest.CaptureFixture[str]) -> None:
     assert conformance("memory", "--stack", "h2", "--role", "server", "FRM-01.0x0a", "FRM-01.0x0b") == 1
     first, second, summary = capsys.readouterr().out.splitlines()
-    assert first.startswith("MUST server/FRM-01.0x0a (whole): sent HEADERS END_HEADERS on stream 1: ")
+    sent = "1 more + type 0x0a on the connection + type 0x0a on stream 1 + type 0x0a on stream 3 + 1 more"
+    assert first.startswith(f"MUST server/FRM-01.0x0a (whole): sent {sent}; came wrong")
     assert "came wrong: GOAWAY on the connection: FRAME_SIZE_ERROR" in first
     assert first.endswith("allowed: goes on working  [RFC 9113 §4.1]")
     assert "(octets)" in second
@@ -51,6 +52,12 @@ def test_a_case_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "    -> PING on stream 1: 0x0000000000000000" in lines
     assert any(line.startswith("    <- GOAWAY on the connection: PROTOCOL_ERROR, last stream 1") for line in lines)
     assert lines.count("    passed") == 2
+    assert lines.count("    the case:") == 2
+    assert (
+        lines[lines.index("    -> PING on stream 1: 0x0000000000000000") + 1]
+        == "       ^ this is what the case is about"
+    )
+    assert lines.count("       ^ decides: exact") == 2
 
 
 def test_every_run_is_written_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

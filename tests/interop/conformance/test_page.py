@@ -33,7 +33,7 @@ def test_a_clause_is_a_link_where_it_can_be_read() -> None:
     assert clause_link("RFC 9113 §6.7") == (
         '<a href="https://www.rfc-editor.org/rfc/rfc9113.html#section-6.7" rel="noreferrer">RFC 9113 §6.7</a>'
     )
-    assert clause_link("gRPC <1>") == "gRPC &lt;1&gt;"
+    assert clause_link("a <document> §1") == "a &lt;document&gt; §1"
 
 
 def hashes(text: str) -> str:
