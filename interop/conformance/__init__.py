@@ -13,7 +13,7 @@
 | the test peer, without I/O: what it says, what it waits for  | `tester`                                        |
 | what passed on a connection; one request and its answer      | `recording`, `exchange`; frames in `wire`       |
 | rules that hold for every frame that comes                   | `checks`; the windows in `granted`              |
-| from what was seen to a verdict                              | `verdicts`                                      |
+| from what was seen to a verdict                              | `verdicts`; what is wrong besides, in `faults`  |
 | one case through a driver: script, barrier, probes           | `run`                                           |
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |
 | connections over TCP and TLS                                 | `sockets`                                       |

@@ -34,7 +34,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from select import POLLIN, poll
 from typing import Final, Self
@@ -43,15 +43,25 @@ from interop.conformance.checks import Violation
 from interop.conformance.clients import Attempt, Client
 from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.memory import TARGET
-from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role
-from interop.conformance.run import Delivery, Options, Result, Run, Unusable, first_exchange, run_case
-from interop.conformance.script import CannotDo, Spec
-from interop.conformance.sockets import SocketDriver, Unreachable
+from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role, TlsOffer
+from interop.conformance.run import (
+    Delivery,
+    Options,
+    Result,
+    Run,
+    Unusable,
+    first_exchange,
+    run_case,
+    with_violations,
+)
+from interop.conformance.script import CannotDo
+from interop.conformance.sockets import H2_OFFER, SocketDriver, Unreachable, apply_offer
 from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Verdict
 from interop.peers import certificate
 
 ADDRESS: Final = "127.0.0.1"
+NO_METHOD: Final = "the client makes no request with this method"
 CONNECTIONS_MAX: Final = 10
 """So many connections for one request, within the time of a case, are a loop (§6.8: one backs off)."""
 
@@ -98,11 +108,11 @@ class ClientDriver(SocketDriver):
         waiting.register(self._stage.bell, POLLIN)
         return bool(waiting.poll(max(0.0, deadline - self.now()) * 1000))
 
-    def request(self, content: bytes | None, hold: bool) -> None:
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
         """The first comes unbidden; for another, a function is called again. Raises CannotDo."""
         self._asked += 1
         if self._asked > 1:
-            self._stage.start_again(content)
+            self._stage.start_again(Begin(content=content, head=head))
 
     def results(self) -> list[ClientResult]:
         """What has been told, of each request."""
@@ -137,10 +147,11 @@ class _OtherDriver(SocketDriver):
 class _Stage:
     """One case: a port, the client that was started for it, and the connections it has made."""
 
-    def __init__(self, bench: Bench, content: bytes | None, again: tuple[Spec, ...], timeout_s: float) -> None:
+    def __init__(self, bench: Bench, first: Begin, behaviour: Behaviour) -> None:
         self._bench = bench
-        self._again = again
-        self._timeout_s = timeout_s
+        self._again = behaviour.again
+        self._offer = behaviour.tls
+        self._timeout_s = bench.timeout_s
         self._attempts: list[Attempt] = []
         self._others: list[_OtherDriver] = []
         self._told = 0
@@ -155,23 +166,23 @@ class _Stage:
         self.port: int = self._listener.getsockname()[1]
         self.url = bench.url(self.port)
         try:
-            self._start(content)
+            self._start(first)
         except BaseException:
             self._close_sockets()
             raise
 
-    def _start(self, content: bytes | None) -> None:
+    def _start(self, step: Begin) -> None:
         bench = self._bench
-        self._attempts.append(bench.client.start(self.url, content, bench.authority, self._ring))
+        self._attempts.append(bench.client.start(self.url, step.content, bench.authority, self._ring, step.head))
 
-    def start_again(self, content: bytes | None) -> None:
+    def start_again(self, step: Begin) -> None:
         """Have the client make another request. Raises CannotDo."""
         client = self._bench.client
         if client.leaves:
             raise CannotDo("the client makes one request, and is gone then")
-        if not client.can_send(content):
-            raise CannotDo("the client makes only GET requests")
-        self._start(content)
+        if not client.can_send(step.content, step.head):
+            raise CannotDo(NO_METHOD)
+        self._start(step)
 
     def _ring(self) -> None:
         try:
@@ -204,11 +215,20 @@ class _Stage:
         return driver
 
     def _secure(self, driver: SocketDriver) -> None:
-        context = self._bench.context(self._note_name)
+        """The TLS handshake, if any. Raises Unreachable; where a case is about it, it has what came of it instead."""
+        context = self._bench.context(self._note_name, self._offer)
         if context is None:
             return
-        driver.start_tls(context, None)
+        try:
+            driver.start_tls(context, None)
+        except OSError:
+            if self._offer is None:
+                raise
+            driver.end()
+            return
         assert driver.tls is not None
+        if self._offer is not None:
+            return
         if driver.tls.selected_alpn_protocol() != "h2":
             raise Unreachable('the client does not offer "h2" by ALPN (RFC 9113 §3.2)')
         if self.server_name is None and self._bench.host != ADDRESS:
@@ -320,8 +340,8 @@ class _Connector:
     """Connections of one case (`run.Connector`)."""
 
     bench: Bench
-    content: bytes | None = None
-    again: tuple[Spec, ...] = ()
+    first: Begin = field(default_factory=Begin)
+    behaviour: Behaviour = field(default_factory=Behaviour)
     stages: list[_Stage] = field(default_factory=list)
 
     @property
@@ -333,7 +353,8 @@ class _Connector:
         """Start the client and take its connection. Raises OSError."""
         if role is not Role.CLIENT:
             raise ConnectionRefusedError("whom is tested is a client")
-        stage = _Stage(self.bench, self.content, self.again, self.bench.timeout_s)
+        behaviour = Behaviour() if self.stages else self.behaviour  # what the case says is for its own connection
+        stage = _Stage(self.bench, self.first, behaviour)
         self.stages.append(stage)
         return stage.accept()
 
@@ -375,13 +396,13 @@ class Bench:
         scheme = "https" if self.tls is not None else "http"
         return Target(scheme=scheme, authority=f"{self.host}:{port}", get=TARGET.get)
 
-    def context(self, note_name: Callable[[str | None], None]) -> ssl.SSLContext | None:
-        """A server's context that offers h2, and tells the name that it is asked for."""
+    def context(self, note_name: Callable[[str | None], None], offer: TlsOffer | None = None) -> ssl.SSLContext | None:
+        """A server's context that takes h2, or what a case says, and tells the name that it is asked for."""
         if self.tls is None:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.tls.certificate, self.tls.key)
-        context.set_alpn_protocols(["h2"])
+        apply_offer(context, offer or H2_OFFER)
         context.sni_callback = lambda connection, name, of: note_name(name)
         return context
 
@@ -394,25 +415,14 @@ class Bench:
 
     def run(self, case: Case, delivery: Delivery = Delivery.WHOLE) -> Result:
         """Run a case. One to which the client does not come is `hung`."""
-        begin = next((step for step in case.steps if isinstance(step, Begin)), None)
-        content = begin.content if begin is not None else None
-        if not self.client.can_send(content):
-            return Result(case, delivery, skipped="the client makes only GET requests")
+        first = next((step for step in case.steps if isinstance(step, Begin)), Begin())
+        if not self.client.can_send(first.content, first.head):
+            return Result(case, delivery, skipped=NO_METHOD)
         options = Options(delivery, timeout_s=self.timeout_s, fresh=self.client.keeps_state, leaves=self.client.leaves)
-        connector = _Connector(self, content, case.behaviour.again)
+        connector = _Connector(self, first, case.behaviour)
         try:
             result = run_case(case, connector, TARGET, options)
         except OSError as error:
             return Result(case, delivery, Verdict(Outcome.HUNG, str(error), Level.MUST, best=False))
         violations = [violation for stage in connector.stages for violation in stage.violations]
-        return _with(result, [violation for violation in violations if violation.rule == case.group])
-
-
-def _with(result: Result, violations: list[Violation]) -> Result:
-    """The result, and rules that were broken outside of its frames."""
-    verdict = result.verdict
-    if verdict is None or not violations:
-        return result
-    levels = [violation.level for violation in violations] + ([] if verdict.breaks is None else [verdict.breaks])
-    verdict = replace(verdict, breaks=max(levels), best=False, violations=(*verdict.violations, *violations))
-    return replace(result, verdict=verdict)
+        return with_violations(result, [violation for violation in violations if violation.rule == case.group])

@@ -57,10 +57,12 @@ class Client(Protocol):
     def keeps_state(self) -> bool:
         """Whether something of it outlives a request, so that a case could break it."""
 
-    def can_send(self, content: bytes | None) -> bool:
-        """Whether it can make a GET (None), or a POST of some content."""
+    def can_send(self, content: bytes | None, head: bool = False) -> bool:
+        """Whether it can make a GET (None), a POST of some content, or a HEAD."""
 
-    def start(self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None]) -> Attempt:
+    def start(
+        self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None], head: bool = False
+    ) -> Attempt:
         """Have it begin a request. Raises OSError when it cannot be started."""
 
 
@@ -82,11 +84,13 @@ class Program:
         self.command = tuple(command)
         self.shows_content = shows_content
 
-    def can_send(self, content: bytes | None) -> bool:
+    def can_send(self, content: bytes | None, head: bool = False) -> bool:
         """Whether the request is a GET."""
-        return content is None
+        return content is None and not head
 
-    def start(self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None]) -> Attempt:
+    def start(
+        self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None], head: bool = False
+    ) -> Attempt:
         """Start the program. Raises OSError."""
         words = [word.replace(URL, url).replace(AUTHORITY_FILE, str(authority or "")) for word in self.command]
         return _ProgramAttempt(words, self.shows_content, on_done)
@@ -151,9 +155,9 @@ Fetched = bytes | Answer
 
 
 class Function:
-    """A client of a test-suite: `fetch(url)` makes a GET, and `post(url, content)` a POST where it is given.
+    """A client of a test-suite: `fetch(url)` makes a GET, `post(url, content)` a POST, `head(url)` a HEAD.
 
-    Either returns what came and raises what went wrong, from a thread of its own. `reuses`: whether it makes its next
+    Each returns what came and raises what went wrong, from a thread of its own. `reuses`: whether it makes its next
     request on the connection that it has. What `fetch` is to trust with TLS, `Bench.authority` tells.
     """
 
@@ -164,21 +168,26 @@ class Function:
         fetch: Callable[[str], Fetched],
         *,
         post: Callable[[str, bytes], Fetched] | None = None,
+        head: Callable[[str], Fetched] | None = None,
         reuses: bool = False,
     ) -> None:
         self._fetch = fetch
         self._post = post
+        self._head = head
         self.leaves = not reuses
 
-    def can_send(self, content: bytes | None) -> bool:
+    def can_send(self, content: bytes | None, head: bool = False) -> bool:
         """Whether there is a function for it."""
-        return content is None or self._post is not None
+        return self._head is not None if head else content is None or self._post is not None
 
-    def start(self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None]) -> Attempt:
+    def start(
+        self, url: str, content: bytes | None, authority: Path | None, on_done: Callable[[], None], head: bool = False
+    ) -> Attempt:
         """Call the function, in a thread."""
         post = self._post
         if content is None or post is None:
-            return _FunctionAttempt(lambda: self._fetch(url), on_done)
+            fetch = self._head if head and self._head is not None else self._fetch
+            return _FunctionAttempt(lambda: fetch(url), on_done)
         return _FunctionAttempt(lambda: post(url, content), on_done)
 
 

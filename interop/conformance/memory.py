@@ -55,8 +55,8 @@ class Stack(Protocol):
 class ClientStack(Stack, Protocol):
     """A client's end."""
 
-    def request(self, content: bytes | None, hold: bool) -> None:
-        """Make a request of `TARGET`: GET, or POST of the content. The octets leave with the next `receive`.
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
+        """Make a request of `TARGET`: GET, POST of the content, or HEAD. The octets leave with the next `receive`.
 
         With `hold` nothing of the answer is consumed before it has ended.
         """
@@ -119,7 +119,7 @@ class MemoryDriver:
         """Time stands still."""
         return 0.0
 
-    def request(self, content: bytes | None, hold: bool) -> None:
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
         """Have the client make a request."""
         request = getattr(self._stack, "request", None)
         if request is None:
@@ -127,7 +127,7 @@ class MemoryDriver:
         if self._ended:
             return
         try:
-            request(content, hold)
+            request(content, hold, head)
         except Exception as error:
             self.crashed = f"{type(error).__name__}: {error}"
             self._ended = True

@@ -75,12 +75,13 @@ class Begin:
     """Have a request begin. `STREAM` is its stream from here on.
 
     Server: we send its head, POST to the echo without END_STREAM; with `end` it is a GET that is complete.
-    Client: it is made to send a GET, or with `content` a POST.
+    Client: it is made to send a GET, with `content` a POST, with `head` a HEAD.
     """
 
     end: bool = False
     extra: Block = ()
     content: bytes | None = None
+    head: bool = False
     hold: bool = False
     """What comes for the application stays unused, so that no window is given back; the case `needs` "hold"."""
 
@@ -149,12 +150,20 @@ def send(*specs: Spec) -> Send:
 
 @dataclass(frozen=True)
 class TlsOffer:
-    """What a client offers in the TLS handshake: `version` is the only one ("1.1", "1.2"; empty: 1.2 and 1.3),
-    `ciphers` a list as OpenSSL writes it. A handshake that fails is seen as a connection that was closed."""
+    """Our end of the TLS handshake: what we offer as a client, or would take as a server.
+
+    `version` is the only one ("1.1", "1.2"; empty: 1.2 and 1.3), `ciphers` a list as OpenSSL writes it. A handshake
+    that fails is seen as a connection that was closed.
+    """
 
     alpn: tuple[str, ...] = ("h2",)
     version: str = ""
     ciphers: str = ""
+    post_handshake_auth: bool = False
+    """A client's: the server may ask for a certificate behind the handshake, which in HTTP/2 it must not."""
+
+    compression: bool = False
+    """A client's: a handshake besides, broken off after its first answer, offers to compress what TLS carries."""
 
 
 @dataclass(frozen=True)

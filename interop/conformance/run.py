@@ -17,14 +17,15 @@ An error that comes late, during 4, is the outcome of the case as if it had come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
-from http2.errors import ErrorCode
 from http2.settings import setting_name
+from interop.conformance.checks import Violation
 from interop.conformance.exchange import Answer, ClientResult, Exchange, Target
+from interop.conformance.faults import contents, made_again, told
 from interop.conformance.model import (
     Ask,
     Await,
@@ -82,10 +83,10 @@ class Driver(Protocol):
     def now(self) -> float:
         """Seconds on a clock that never goes back; in memory it may stand still."""
 
-    def request(self, content: bytes | None, hold: bool) -> None:
-        """Have a client under test make a request, GET or POST, on this connection. Raises CannotDo.
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
+        """Have a client under test make a request on this connection: GET, POST of the content, or HEAD.
 
-        With `hold` its user does not consume the answer before it has ended.
+        With `hold` its user does not consume the answer before it has ended. Raises CannotDo.
         """
 
     def results(self) -> list[ClientResult]:
@@ -266,7 +267,7 @@ class Run:
             self.flush()
             return ""
         self.requests += 1
-        self.driver.request(step.content, step.hold)
+        self.driver.request(step.content, step.hold, step.head)
         problem = self._wait(Await(What.REQUEST, count=self.requests))
         if not problem:
             tester.exchanges[-1].asked = step.content
@@ -341,14 +342,25 @@ def run_case(case: Case, connector: Connector, target: Target, options: Options 
         return Result(case, options.delivery, None, gone, tuple(tester.frames), notes=tester.notes())
     if tester.was_asked_again:
         begun = begun[: len(tester.results)]  # the rest are requests that it has made again by itself
-    faults += _told(case, tester, begun)
-    faults += _contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
+    faults += told(case, tester, begun)
+    faults += made_again(tester, begun)
+    faults += contents(case, tester, begun, subject, works=seen.kind is Kind.WORKS)
     if case.answer_status and (subject is None or subject.status != case.answer_status):
         faults.append(Fault(f"the request was not answered with {case.answer_status}", Level.SHOULD))
     if options.fresh and (problem := fresh_connection(connector, case.role, target, options.timeout_s)):
         faults.append(Fault(f"{FRESH_FAULT}: {problem}"))
     verdict = judge(case, seen, tuple(faults), tuple(tester.passive.violations))
     return Result(case, options.delivery, verdict, "", tuple(tester.frames), run.octets_sent, tester.notes())
+
+
+def with_violations(result: Result, violations: Sequence[Violation]) -> Result:
+    """The result, and rules that were broken outside of its frames."""
+    verdict = result.verdict
+    if verdict is None or not violations:
+        return result
+    levels = [violation.level for violation in violations] + ([] if verdict.breaks is None else [verdict.breaks])
+    verdict = replace(verdict, breaks=max(levels), best=False, violations=(*verdict.violations, *violations))
+    return replace(result, verdict=verdict)
 
 
 def _script(case: Case, run: Run) -> tuple[str, str]:
@@ -419,41 +431,6 @@ def _same_connection(run: Run) -> str:
         return run.exchange()
     except CannotDo:
         return ""  # such a client makes one request a connection
-
-
-def _told(case: Case, tester: Tester, begun: list[Exchange]) -> list[Fault]:
-    """What a client has told its user, of each request: something at last, and no success where there was none."""
-    faults = []
-    for exchange in begun if tester.role is Role.CLIENT else ():
-        result = tester.result_of(exchange)
-        if not result.is_done:
-            faults.append(Fault(f"the connection is over, and the client still waits on stream {exchange.stream_id}"))
-        elif result.answer is not None and not exchange.is_sent and not result.retried and not tester.was_asked_again:
-            text = f"stream {exchange.stream_id} never was complete, and the client says it was"
-            faults.append(Fault(text, case.level))
-    return faults
-
-
-def _contents(
-    case: Case, tester: Tester, begun: list[Exchange], subject: Exchange | None, *, works: bool
-) -> list[Fault]:
-    """What came of the exchanges of the script must be right, whole and octet for octet."""
-    if case.expectation.allows_work:
-        complete = [exchange for exchange in begun if exchange.is_sent and works]
-        return [Fault(problem) for exchange in complete if (problem := tester.problem_of(exchange))]
-    if case.expectation.is_about_stream and not tester.is_over:
-        others = [exchange for exchange in begun if exchange.is_sent and exchange is not subject]
-        faults = [Fault(problem) for exchange in others if (problem := tester.problem_of(exchange))]
-        if faults:
-            return faults
-    if ErrorCode.STREAM_CLOSED in case.expectation.patterns[0].codes:
-        return []  # what came behind a message takes nothing from one that was complete before
-    if tester.role is Role.CLIENT and subject is not None and case.expectation.is_about_stream:
-        result = tester.result_of(subject)
-        if result.answer is not None and not result.retried and subject.is_sent:
-            text = "the client has handed the message over as complete (RFC 9113 §8.1.1)"
-            return [Fault(text, case.level)]
-    return []
 
 
 def fresh_connection(connector: Connector, role: Role, target: Target, timeout_s: float) -> str:

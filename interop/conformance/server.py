@@ -22,7 +22,7 @@ from http2.errors import ErrorCode
 from http2.frames import FRAME_HEADER_BYTES, HEADERS, PING, RST_STREAM, SETTINGS, STREAM_ID_MASK, unpack_header
 from interop.conformance.exchange import Target
 from interop.conformance.model import Case, Kind, Outcome
-from interop.conformance.run import FRESH_FAULT, Delivery, Options, Result, Unusable, learn, run_case
+from interop.conformance.run import FRESH_FAULT, Delivery, Options, Result, Unusable, learn, run_case, with_violations
 from interop.conformance.sockets import Endpoint, SocketConnector, SocketDriver, tls_context
 from interop.conformance.wire import WireFrame, show
 
@@ -236,11 +236,12 @@ class _Watch:
 
     def _run(self, case: Case, connector: SocketConnector, target: Target, options: Options, plan: Plan) -> Result:
         try:
-            return plan.run_case(case, connector, target, options)
+            result = plan.run_case(case, connector, target, options)
         except OSError:
             if not self._is_back():
                 raise
-        return plan.run_case(case, connector, target, options)
+            result = plan.run_case(case, connector, target, options)
+        return with_violations(result, connector.violations)
 
     def _has_died(self) -> bool:
         """Whether nobody listens any more. One that is dying may still take a connection, and then ends it."""

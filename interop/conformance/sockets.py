@@ -25,15 +25,19 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cache
 
+from interop.conformance.checks import Violation
 from interop.conformance.exchange import ClientResult
 from interop.conformance.model import Role, TlsOffer
 from interop.conformance.script import CannotDo
+from interop.conformance.tls_hello import agrees_to_compress
 
 H2_OFFER = TlsOffer()
 FIRST_OCTETS = 256
 """How much of what came first is kept, to say what a server speaks that does not speak HTTP/2."""
 
 _PIECE = 1 << 16
+_KEY_UPDATE = 27
+"""Octets of a record with the KeyUpdate of TLS 1.3: header, message, type, tag."""
 _VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2}
 
 
@@ -49,6 +53,8 @@ class SocketDriver:
         self.crashed = ""
         self.was_reset = False
         self.tls: ssl.SSLObject | None = None
+        self.was_asked_for_certificate = False
+        """Whether a server of TLS 1.3 has asked for one behind the handshake."""
         self._socket = connection
         self._timeout_s = timeout_s
         self._ended = False  # nothing more comes
@@ -134,6 +140,10 @@ class SocketDriver:
             pass
         self._socket.close()
 
+    def end(self) -> None:
+        """Nothing more comes, and nothing can be sent: the TLS handshake has failed."""
+        self._ended = self._deaf = True
+
     def abort(self) -> None:
         """From another thread: let whoever waits for this connection find its end."""
         with contextlib.suppress(OSError):
@@ -148,7 +158,7 @@ class SocketDriver:
         """Seconds of the monotonic clock."""
         return time.monotonic()
 
-    def request(self, content: bytes | None, hold: bool) -> None:
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
         """There is no client here."""
         raise CannotDo("whom is tested is a server")
 
@@ -170,11 +180,17 @@ class SocketDriver:
                 content += piece
             self._ended = True  # close_notify
         except ssl.SSLWantReadError:
-            self._write(self._outgoing.read())  # what TLS itself has to answer
+            self._answer(tls)
             return bytes(content) or None
         except ssl.SSLError:  # an alert, or an end without close_notify
             self._ended = True
         return bytes(content)
+
+    def _answer(self, tls: ssl.SSLObject) -> None:
+        """Send what TLS itself has to answer: to a KeyUpdate another one, to a CertificateRequest more than that."""
+        answer = self._outgoing.read()
+        self.was_asked_for_certificate |= tls.version() == "TLSv1.3" and len(answer) % _KEY_UPDATE != 0
+        self._write(answer)
 
     def _write(self, octets: bytes) -> None:
         """All of it, unless the other end does not read any more."""
@@ -310,6 +326,8 @@ class SocketConnector:
     offer: TlsOffer | None = None
     needs: frozenset[str] = frozenset()
     last: SocketDriver | None = field(default=None, init=False)
+    _first: SocketDriver | None = field(default=None, init=False)  # of the case
+    _compresses: bool = field(default=False, init=False)
     _aborted: bool = field(default=False, init=False)
 
     @property
@@ -325,10 +343,14 @@ class SocketConnector:
             raise ConnectionAbortedError("interrupted")
         offer, self.offer = self.offer, None
         driver = self.last = SocketDriver(self.endpoint.open(), self.endpoint.timeout_s)
+        if offer is not None:
+            self._first = driver
         if self._aborted:
             driver.abort()
         if not self.endpoint.tls:
             return driver
+        if offer is not None and offer.compression:
+            self._try_compression()
         try:
             driver.start_tls(tls_context(offer or H2_OFFER), self.endpoint.host)
             assert driver.tls is not None
@@ -341,6 +363,21 @@ class SocketConnector:
                 raise
             return NoConnection(str(error))
         return driver
+
+    def _try_compression(self) -> None:
+        with contextlib.suppress(OSError):  # it refuses, and there is nothing wrong with that
+            self._compresses = agrees_to_compress(self.endpoint.open(), self.endpoint.host, self.endpoint.timeout_s)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Rules of TLS that were broken, which no frame shows."""
+        found = []
+        if self._compresses:
+            found.append(Violation("PRE-16", "the server agrees to compress what TLS 1.2 carries (RFC 9113 §9.2.1)"))
+        if self._first is not None and self._first.was_asked_for_certificate:
+            text = "the server asks for a certificate behind the handshake (RFC 9113 §9.2.3)"
+            found.append(Violation("PRE-18", text))
+        return found
 
     def abort(self) -> None:
         """From another thread: end the connection that is there, and make no more."""
@@ -355,6 +392,13 @@ def tls_context(offer: TlsOffer) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    context.post_handshake_auth = offer.post_handshake_auth
+    apply_offer(context, offer)
+    return context
+
+
+def apply_offer(context: ssl.SSLContext, offer: TlsOffer) -> None:
+    """Have either end's context do what a case says."""
     if offer.version:
         with warnings.catch_warnings():  # that these versions are deprecated is why they are offered
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -363,7 +407,6 @@ def tls_context(offer: TlsOffer) -> ssl.SSLContext:
         context.set_ciphers(offer.ciphers)
     if offer.alpn:
         context.set_alpn_protocols(list(offer.alpn))
-    return context
 
 
 def _tls_reason(error: ssl.SSLError, first: bytes, has_ended: bool) -> str:

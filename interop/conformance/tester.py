@@ -99,7 +99,7 @@ class Tester(Recording):
             assert self.target.get is not None, "a tester that answers knows with what"
             if not exchange.sent_head:
                 self.send(headers(exchange.stream_id, *OK))
-            content = self.target.get.content
+            content = self.target.get.content if exchange.method != b"HEAD" else b""
         self.send(data(exchange.stream_id, content, end_stream=True))
 
     def ping(self) -> None:
@@ -170,11 +170,12 @@ class Tester(Recording):
     @property
     def has_left(self) -> bool:
         """Whether a client has ended the connection when it had all its answers, and nothing to complain of."""
-        settled = all(
+        if self.role is not Role.CLIENT or not self.has_ended or self.error_goaway is not None:
+            return False
+        return bool(self.exchanges) and all(
             exchange.sent_end or exchange.sent_reset is not None or exchange.reset_code is not None
             for exchange in self.exchanges
         )
-        return self.role is Role.CLIENT and self.has_ended and self.error_goaway is None and settled
 
     @property
     def was_asked_again(self) -> bool:

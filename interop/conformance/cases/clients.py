@@ -34,7 +34,7 @@ from interop.conformance.model import (
     stream_error,
     works,
 )
-from interop.conformance.phrases import EXCHANGE
+from interop.conformance.phrases import EXCHANGE, following, opened
 from interop.conformance.script import (
     GET,
     OK,
@@ -42,6 +42,7 @@ from interop.conformance.script import (
     STREAM,
     Block,
     Frame,
+    Indexed,
     Literal,
     begun,
     data,
@@ -49,6 +50,7 @@ from interop.conformance.script import (
     goaway,
     headers,
     idle,
+    incremental,
     push_promise,
     rst_stream,
     unknown,
@@ -170,6 +172,15 @@ def _malformed() -> Iterator[Case]:
     steps = (Begin(end=True), send(head), Await(What.RESULT))
     yield _case("CLI-04.304-length", "8.1.1", "304 may have the length of what it has not.", steps, works())
 
+    reason = "The answer to HEAD has no content, whatever its content-length says; with content it is malformed."
+    head = headers(STREAM, *OK, _field(b"content-length", b"100"), end_stream=True)
+    steps = (Begin(end=True, head=True), send(head), Await(What.RESULT))
+    yield _case("CLI-04.head-length", "8.1.1", reason, steps, works())
+    steps = (Begin(end=True, head=True), send(headers(STREAM, *OK)), Finish())
+    yield _case("CLI-04.head-empty-data", "8.1.1", reason, steps, works())
+    steps = (Begin(end=True, head=True), send(headers(STREAM, *OK), data(STREAM, b"content", end_stream=True)))
+    yield _case("CLI-04.head-content", "8.1.1", reason, (*steps, Await(What.RESULT)), malformed(), Level.SHOULD)
+
     head = headers(STREAM, *OK)
     steps = (Begin(end=True), send(head, data(STREAM, b"content"), headers(STREAM, _field(b"x-kit", b"v"))), Finish())
     reason = "HEADERS behind the final head, without END_STREAM, make a message malformed."
@@ -199,6 +210,14 @@ def _pushes() -> Iterator[Case]:
     reason = "PUSH_PROMISE comes on a stream that the client has opened, and that the server has not ended."
     yield _case("CLI-07.connection", "6.6", reason, (begin, send(push_promise(0, even(), *GET))), PROTOCOL)
     yield _case("CLI-07.idle", "6.6", reason, (begin, send(push_promise(idle(), even(), *GET))), PROTOCOL)
+    ended = headers(STREAM, *OK, end_stream=True)
+    yield _case("CLI-07.ended", "6.6", reason, (begin, send(ended), send(promise)), PROTOCOL)
+    reason = "A promise that was on its way when the client reset the stream is handled, and its block is decoded."
+    fault = window_update(STREAM, 0)  # the client resets the stream for it
+    entry = incremental(b"x-kit-entry", b"pushed")
+    steps: tuple[Step, ...] = (OnlyIf(ENABLE_PUSH, 1, initial=1), *opened(Role.CLIENT))
+    steps = (*steps, send(fault, push_promise(STREAM, even(), *GET, entry)), *following(Role.CLIENT, Indexed(62)))
+    yield _case("CLI-07.reset", "6.6", reason, steps, stream_error(ErrorCode.PROTOCOL_ERROR, stream=begun(0)))
     reason = "A promised request is safe, has no content, is complete, and is for an authority of the server's."
     foreign = tuple(_field(b":authority", b"elsewhere.test") if f == GET[2] else f for f in GET)
     for name, block in (
@@ -228,6 +247,17 @@ def _requests() -> Iterator[Case]:
         Await(What.RESULT, begun(0)),
     )
     yield replace(_case("CLI-12.refused", "8.7", reason, steps, TOLD), probe=False)
+    reason = "A POST that may have been processed is not made again unasked."
+    post, again = Begin(content=b"once"), Await(What.RESULT, begun(0))
+    for name, lost in (
+        ("internal-error", (send(rst_stream(STREAM, ErrorCode.INTERNAL_ERROR)),)),
+        ("cancel", (send(rst_stream(STREAM, ErrorCode.CANCEL)),)),
+        ("goaway", (send(goaway(STREAM, ErrorCode.NO_ERROR)), Close())),
+        ("close", (Close(),)),
+    ):
+        steps = (post, Await(What.ANSWER), Behave(answer=True), *lost, again)  # what it asks again, is answered
+        case = _case(f"CLI-12.post-{name}", "9.2.2", reason, steps, TOLD, Level.SHOULD, 9110)
+        yield replace(case, probe=False, barrier=name not in ("goaway", "close"))
     reason = "A request that was reset has failed, and its user is told."
     for code in (ErrorCode.NO_ERROR, ErrorCode.INTERNAL_ERROR, ErrorCode.CANCEL, ErrorCode.ENHANCE_YOUR_CALM):
         name = code.name.lower().replace("_", "-")

@@ -62,10 +62,6 @@ NO_HTTP_2 = Expectation(
 """§3.4: "An endpoint MAY omit sending a GOAWAY frame" where the preface shows that the peer does not use HTTP/2; it may
 also answer in HTTP/1. What it must not do is to go on in HTTP/2, or to switch to it."""
 
-NOT_BY_FRAMES = {
-    "PRE-18": "post-handshake messages of TLS are below the frames; the way over TLS looks at them",
-}
-
 
 def _splits() -> Iterator[Case]:
     """PRE-01: the start of a connection, in two writes, cut at every octet."""

@@ -136,18 +136,18 @@ class H2Client(_H2End):
         self._results: dict[int, ClientResult] = {}
         super().__init__(is_client=True)
 
-    def request(self, content: bytes | None, hold: bool) -> None:
-        """GET, or POST of the content."""
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
+        """GET, POST of the content, or HEAD."""
         connection = self.connection
         try:
             stream_id = connection.get_next_available_stream_id()
-            head = [
-                (b":method", b"GET" if content is None else b"POST"),
+            fields = [
+                (b":method", b"HEAD" if head else b"GET" if content is None else b"POST"),
                 (b":scheme", TARGET.scheme.encode()),
                 (b":authority", TARGET.authority.encode()),
                 (b":path", (TARGET.path if content is None else TARGET.echo_path).encode()),
             ]
-            connection.send_headers(stream_id, head, end_stream=content is None)
+            connection.send_headers(stream_id, fields, end_stream=content is None)
             if content is not None:
                 self._requests[stream_id] = content
         except h2.exceptions.H2Error as error:

@@ -24,6 +24,7 @@ GET = (
     (b":authority", TARGET.authority.encode()),
     (b":path", TARGET.path.encode()),
 )
+HEAD = ((b":method", b"HEAD"), *GET[1:])
 HOLD = TARGET.hold_path.encode()
 POST = ((b":method", b"POST"), *GET[1:3], (b":path", TARGET.echo_path.encode()))
 
@@ -106,10 +107,11 @@ class PlaitClient:
         """Whether the connection has ended."""
         return self.connection.is_closed
 
-    def request(self, content: bytes | None, hold: bool) -> None:
-        """GET, or POST of the content."""
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
+        """GET, POST of the content, or HEAD."""
         try:
-            stream_id = self.connection.open_stream(GET if content is None else POST, content is None)
+            fields = HEAD if head else GET if content is None else POST
+            stream_id = self.connection.open_stream(fields, content is None)
             if content is not None:
                 self.connection.send_data(stream_id, content, True)
         except UsageError as error:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import sys
+import warnings
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from http2.aio import client_ssl_context, connect
+from http2.aio import ClientError, client_ssl_context, connect
 from http2.frames import END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS_ACK, build_frame, build_settings
 from interop.conformance.bench import Bench
 from interop.conformance.clients import Fetched, Function
 from interop.conformance.exchange import Answer
+from interop.conformance.model import TlsOffer
 from interop.conformance.run import KNOWN_BODY
+from interop.conformance.sockets import tls_context
+from interop.conformance.stacks.plait import PlaitClient
 
 GET = (sys.executable, "-m", "http2", "get", "{url}")
 
 
-async def exchange(url: str, content: bytes | None, authority: str | None) -> Answer:
-    ssl = client_ssl_context(authority) if authority is not None else None
-    async with await connect(url.rstrip("/"), ssl=ssl) as client:
-        response = await client.request("GET" if content is None else "POST", "/", body=content, timeout_s=20)
+async def exchange(url: str, content: bytes | None, authority: str | None, method: str = "") -> Answer:
+    context = client_ssl_context(authority) if authority is not None else None
+    method = method or ("GET" if content is None else "POST")
+    async with await connect(url.rstrip("/"), ssl=context) as client:
+        response = await client.request(method, "/", body=content, timeout_s=20)
         return Answer(response.status, await response.read())
 
 
@@ -34,6 +41,7 @@ def plait_bench(*, tls: bool = False, timeout_s: float = 10.0) -> Bench:
     client = Function(
         lambda url: asyncio.run(exchange(url, None, authority())),
         post=lambda url, content: asyncio.run(exchange(url, content, authority())),
+        head=lambda url: asyncio.run(exchange(url, None, authority(), "HEAD")),
     )
     bench = Bench(client, tls=tls, timeout_s=timeout_s)
     return bench
@@ -61,6 +69,33 @@ def connected(url: str) -> socket.socket:
     request = build_frame(HEADERS, END_HEADERS | END_STREAM, 1, block)
     connection.sendall(PREFACE + build_settings({}) + SETTINGS_ACK + request)
     return connection
+
+
+def careless(url: str) -> Fetched:
+    """Speaks HTTP/2 over any TLS there is, whatever ALPN says."""
+    context = tls_context(TlsOffer(ciphers="DEFAULT:@SECLEVEL=0"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+    client = PlaitClient()
+    client.request(None, False)
+    parts = urlsplit(url)
+    with context.wrap_socket(socket.create_connection((parts.hostname or "", parts.port or 0))) as connection:
+        connection.sendall(client.receive(b""))
+        while not client.results()[0].is_done and (octets := connection.recv(1 << 14)):
+            connection.sendall(client.receive(octets))
+    (result,) = client.results()
+    if result.answer is None:
+        raise ConnectionError(result.error)
+    return result.answer
+
+
+def insistent(url: str, content: bytes) -> Fetched:
+    """Posts again until it gets an answer."""
+    for _ in range(5):
+        with contextlib.suppress(ClientError):
+            return asyncio.run(exchange(url, content, None))
+    raise ConnectionError("five times")
 
 
 def closes_on_everything(url: str) -> Fetched:

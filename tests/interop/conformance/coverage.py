@@ -105,6 +105,8 @@ def page(table: Iterable[Statement], cases: Collection[Case], without: Mapping[s
                 said = ", ".join(with_cases)
                 said = ". ".join(part.rstrip(".") for part in (said, *reasons, each.reason) if part)
                 parts.append(f"| {each.section} | {each.level} | {each.text} | {said} |\n")
+    parts.append("\n## Lines of the list that no frames show\n\n| line | why |\n|---|---|\n")
+    parts += [f"| {line} | {reason.rstrip('.')} |\n" for line, reason in sorted(without.items())]
     rows = h2spec.table(cases)
     valid = sum(row.mark is h2spec.Mark.VALID for row in rows)
     parts.append(

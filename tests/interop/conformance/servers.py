@@ -18,6 +18,8 @@ from pathlib import Path
 from interop.__main__ import main
 from tests.support.tls import make_certificate
 
+PATHS = ("--echo-path", "/echo", "--hold-path", "/hold")
+
 Script = Callable[[socket.socket], None]
 """What a server does with a connection; it is closed afterwards."""
 
@@ -82,17 +84,7 @@ def whole_suite() -> int:
         for serving, asking in (((), ()), (secure, ("--tls",))):
             with plait(*serving) as address:
                 start = time.monotonic()
-                arguments = (
-                    "server",
-                    address,
-                    *asking,
-                    "--echo-path",
-                    "/echo",
-                    "--hold-path",
-                    "/hold",
-                    "--level",
-                    "may",
-                )
+                arguments = ("server", address, *asking, *PATHS, "--level", "may")
                 worst = max(worst, main(["conformance", *arguments]))
                 print(f"{' '.join(arguments)}: {time.monotonic() - start:.1f} s\n", flush=True)
     return worst

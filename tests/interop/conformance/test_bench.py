@@ -22,12 +22,22 @@ from interop.conformance.report import failure_line
 from interop.conformance.run import Delivery, Result
 from interop.conformance.sockets import Unreachable
 from interop.conformance.table import all_cases, select
-from tests.interop.conformance.clients import GET, closes_on_everything, connected, exchange, lying, plait_bench
+from tests.interop.conformance.clients import (
+    GET,
+    careless,
+    closes_on_everything,
+    connected,
+    exchange,
+    insistent,
+    lying,
+    plait_bench,
+)
 
 QUICK = (
-    "PRE-09.ping", "PRE-09.headers", "PRE-10", "PRE-17", "FRM-01.0x0c", "FRM-02", "FRM-06.data-longest",
-    "FRM-08.ping-7", "FRM-12.ping", "SET-01", "SET-03", "SET-04", "PNG-01.echo-all", "PNG-02.above", "PNG-06",
-    "STR-06", "STR-16", "FLW-08", "HPK-01", "HPK-12", "MSG-02", "MSG-03", "MSG-06.connection", "CLI",
+    "PRE-09.ping", "PRE-09.headers", "PRE-10", "PRE-14", "PRE-15", "PRE-16", "PRE-17", "FRM-01.0x0c", "FRM-02",
+    "FRM-06.data-longest", "FRM-08.ping-7", "FRM-12.ping", "SET-01", "SET-03", "SET-04", "PNG-01.echo-all",
+    "PNG-02.above", "PNG-06", "STR-06", "STR-16", "FLW-08", "HPK-01", "HPK-12", "MSG-02", "MSG-03",
+    "MSG-06.connection", "CLI",
 )  # fmt: skip
 
 
@@ -189,6 +199,24 @@ def test_a_request_that_is_made_again_elsewhere_is_answered() -> None:
             return plait(url)
 
     assert broken(one(Function(again), "CLI-12.refused")) == (Outcome.REPORTED, None, "")
+
+
+def test_a_post_that_may_have_been_processed_is_not_made_again() -> None:
+    with Bench(Function(plait, post=insistent)) as bench:
+        found = {case.id: broken(bench.run(case)) for case in cases("CLI-12")}
+    for name in ("internal-error", "cancel", "goaway", "close"):
+        _, level, faults = found[f"CLI-12.post-{name}"]
+        assert (level, "made a POST again that may have been processed" in faults) == (Level.SHOULD, True), name
+    assert found["CLI-12.refused"][1:] == (None, "")
+
+
+def test_a_client_that_speaks_http_2_over_any_tls() -> None:
+    with Bench(Function(careless), tls=True) as bench:
+        bench.check()
+        found = {case.id: broken(bench.run(case)) for case in cases("PRE-14", "PRE-15", "PRE-16")}
+    wrong = {case_id for case_id, (_, level, _) in found.items() if level is not None}
+    assert wrong == {"PRE-14.http-1", "PRE-15.no-alpn", "PRE-16.tls-1-1"}
+    assert {found[case_id][:2] for case_id in wrong} == {(Outcome.TOLERATED, Level.MUST)}
 
 
 def test_what_is_not_in_order_over_tls() -> None:

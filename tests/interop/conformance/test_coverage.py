@@ -12,11 +12,36 @@ from tests.interop.conformance.coverage import PAGE, TABLE, Statement, current_p
 
 ALL = statements(TABLE.read_text(encoding="utf-8"))
 CASE = all_cases()[0]
+LINES_OF_HTTP_2 = {
+    "PRE": 18,
+    "FRM": 13,
+    "SET": 9,
+    "PNG": 10,
+    "STR": 17,
+    "FLW": 12,
+    "HPK": 21,
+    "MSG": 30,
+    "CLI": 19,
+    "PRI": 6,
+}
 STATEMENT = Statement("9113", CASE.section, "MUST", "It is so.", (CASE.group,), "")
 
 
 def test_every_statement_has_a_case_or_a_reason_and_every_case_a_statement() -> None:
     assert gaps(ALL, all_cases(), not_by_frames()) == []
+
+
+def test_no_line_of_the_list_is_left_out() -> None:
+    """Each group counts from 01 without a gap, and a line has cases or a reason, never both."""
+    shown = {case.group for case in all_cases()}
+    assert not shown & set(not_by_frames())
+    numbers: dict[str, list[int]] = {}
+    for line in sorted(shown | set(not_by_frames())):
+        group, _, number = line.partition("-")
+        numbers.setdefault(group, []).append(int(number))
+    assert {group: numbers[group] for group in LINES_OF_HTTP_2} == {
+        group: list(range(1, count + 1)) for group, count in LINES_OF_HTTP_2.items()
+    }
 
 
 def test_the_page_is_up_to_date() -> None:

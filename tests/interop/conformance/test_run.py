@@ -174,8 +174,8 @@ def test_a_window_that_never_comes_is_a_fault_beside_a_stream_error() -> None:
 class Shortened(PlaitClient):
     """Sends other content than its user gave it."""
 
-    def request(self, content: bytes | None, hold: bool) -> None:
-        super().request(content and content.upper(), hold)
+    def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
+        super().request(content and content.upper(), hold, head)
 
 
 def test_the_content_of_a_request_is_what_the_user_gave() -> None:

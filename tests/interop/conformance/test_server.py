@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from http2.frames import PREFACE, SETTINGS, build_frame
+from interop.conformance import sockets
 from interop.conformance.exchange import Answer, Target
 from interop.conformance.model import Level, Outcome, Role, send, works
 from interop.conformance.run import Delivery, Result, Unusable
@@ -65,6 +68,45 @@ def test_plaits_server_is_at_its_best(tls: bool, tls_files: TlsFiles) -> None:
         results = run_cases(cases, endpoint, reference(endpoint, target_of(endpoint)))
     assert len(results) == 2 * len(cases)
     assert not not_best(results)
+
+
+def of_tls(port: int, *ids: str) -> list[Result]:
+    """Cases in one delivery against a TLS server on this port."""
+    endpoint = Endpoint.find("127.0.0.1", port, tls=True)
+    target = reference(endpoint, target_of(endpoint))
+    return run_cases(select(SERVER_CASES, ids=ids), endpoint, target, Plan((Delivery.WHOLE,)))
+
+
+def test_a_server_that_asks_for_a_certificate_behind_the_handshake(tls_files: TlsFiles) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_files.cert, tls_files.key)
+    context.load_verify_locations(tls_files.cert)
+    context.set_alpn_protocols(["h2"])
+    context.post_handshake_auth = True
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            with contextlib.suppress(ssl.SSLError):  # only who lets it is asked
+                secure.verify_client_post_handshake()
+            serving(PlaitServer(), secure)
+
+    with scripted(serve) as port:
+        (result,) = of_tls(port, "PRE-18")
+    assert result.verdict is not None
+    assert (result.verdict.outcome, result.verdict.breaks) == (Outcome.TOLERATED, Level.MUST)
+    assert "PRE-18: the server asks for a certificate" in str(result.verdict.violations[0])
+
+
+def test_a_server_that_compresses(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`test_tls_hello` shows how that is found out."""
+    monkeypatch.setattr(sockets, "agrees_to_compress", lambda connection, host, timeout_s: connection.close() or True)
+    with plait("--tls-cert", str(tls_files.cert), "--tls-key", str(tls_files.key)) as address:
+        results = of_tls(int(address.rpartition(":")[2]), "PRE-16")
+    failed = [result for result in results if not result.passed]
+    assert [(result.case.id, str(result.verdict and result.verdict.violations[0])) for result in failed] == [
+        ("PRE-16.compression", "PRE-16: the server agrees to compress what TLS 1.2 carries (RFC 9113 §9.2.1)")
+    ]
 
 
 def test_a_server_that_answers_post_with_405_is_tested_all_the_same() -> None:
