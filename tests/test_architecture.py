@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "hpack_codec": {"hpack_codec"},
     "http2": {"hpack_codec", "http2"},
     "grpc_core": {"hpack_codec", "http2", "grpc_core", "google", "zstandard"},
-    "interop": {"hpack_codec", "http2", "grpc_core", "interop", "google", "grpc", "cryptography", "h2"},
+    "interop": {"hpack_codec", "http2", "grpc_core", "interop", "google", "grpc", "cryptography", "h2", "httpx"},
 }
 """What each package may import besides the standard library. Tests, examples, fuzz and benchmarks stand nowhere."""
 

@@ -3,6 +3,7 @@
     memory   [--stack plait|h2]        the cases against a Python stack, without sockets
     server   HOST:PORT [--tls]         the cases against a server, over TCP or TLS
     client   [--tls] -- CMD {url}      the cases against a client that is started for each of them
+    matrix   [--only NAME]             the cases against all servers and clients of others that are here
 
 Exit status: 0 when nothing was broken at the level asked for, 1 when something was, 2 for a command line that is not
 valid or a target that cannot be tested, 130 when it was interrupted.
@@ -40,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (purpose, add, run) in SUBCOMMANDS.items():
         subparser = commands.add_parser(name, help=purpose, description=purpose)
         add(subparser)
-        add_filters(subparser)
+        if name not in WITHOUT_FILTERS:
+            add_filters(subparser)
         subparser.set_defaults(run=run)
 
 
@@ -207,6 +209,21 @@ def _run_client(arguments: argparse.Namespace) -> int:
     return client_command.run(arguments)
 
 
+# -- matrix ------------------------------------------------------------------------------------------------------------
+
+
+def _add_matrix(parser: argparse.ArgumentParser) -> None:
+    from interop.conformance import matrix_command  # which builds on this module
+
+    matrix_command.add_arguments(parser)
+
+
+def _run_matrix(arguments: argparse.Namespace) -> int:
+    from interop.conformance import matrix_command
+
+    return matrix_command.run(arguments)
+
+
 AddArguments = Callable[[argparse.ArgumentParser], None]
 RunWay = Callable[[argparse.Namespace], int]
 
@@ -214,5 +231,9 @@ SUBCOMMANDS: Final[dict[str, tuple[str, AddArguments, RunWay]]] = {
     "memory": ("the cases against a Python stack in memory", _add_memory, _run_memory),
     "server": ("the cases against a server over TCP or TLS", _add_server, _run_server),
     "client": ("the cases against a client: its command comes behind --", _add_client, _run_client),
+    "matrix": ("all cases against all servers and clients of others that are here", _add_matrix, _run_matrix),
 }
 """Name -> what it is for, its arguments, what runs it. Another way of running is one more entry."""
+
+WITHOUT_FILTERS: Final = frozenset({"matrix"})
+"""Ways of running whose arguments are all their own."""

@@ -75,6 +75,7 @@ def samples(role: Role) -> list[Sample]:
     """A valid frame of every type that this role may be sent, but PUSH_PROMISE, which clients forbid."""
     finish: tuple[Step, ...] = (Finish(),)
     begun = opened(role)
+    last = 2**31 - 1 if role is Role.CLIENT else 0  # a server's: what it may still answer; a client's: pushes
     return [
         Sample("data", begun, data(STREAM, b"sample"), finish),
         Sample("headers", before_head(role), headers(head_stream(role), *head(role)), finish),
@@ -82,7 +83,7 @@ def samples(role: Role) -> list[Sample]:
         Sample("rst-stream", begun, rst_stream(STREAM, ErrorCode.CANCEL), ()),
         Sample("settings", begun, settings(), finish),
         Sample("ping", begun, ping(b"a sample"), finish),
-        Sample("goaway", begun, goaway(2**31 - 1, ErrorCode.NO_ERROR), finish, goes_on=False),
+        Sample("goaway", begun, goaway(last, ErrorCode.NO_ERROR), finish, goes_on=False),
         Sample("window-update", begun, window_update(STREAM, 1), finish),
         Sample(
             "continuation",

@@ -91,8 +91,13 @@ def summary(results: Sequence[Result], level: Level) -> str:
 
 def section_of(case: Case) -> str:
     """The RFC and the section that a case is counted under: "RFC 9113 §6.9" for one of §6.9.1."""
-    document, _, _ = case.clause.partition(" §")
-    return f"{document} §{'.'.join(case.section.split('.')[:2])}"
+    return section_of_clause(case.clause)
+
+
+def section_of_clause(clause: str) -> str:
+    """As `section_of`, of what a case carries."""
+    document, _, section = clause.partition(" §")
+    return f"{document} §{'.'.join(section.split(' ')[0].split('.')[:2])}"
 
 
 def section_order(section: str) -> tuple[str, list[int]]:

@@ -115,6 +115,10 @@ def observe(
         return Observation(Kind.CLOSED, text=text)
     if hung:
         return Observation(None, text=hung, is_dead=True)
+    if reset == ErrorCode.STREAM_CLOSED and exchange is not None and _was_refused(tester, exchange):
+        # §8.1.1: it may answer before it resets the stream; what it resets here is what came behind its answer.
+        text = f"stream {exchange.stream_id} was answered with {exchange.status}, and what came then was reset"
+        return Observation(Kind.ANSWER, status=exchange.status, text=text, frame=_head_of(tester, exchange))
     if exchange is not None and reset is not None and not (reset == ErrorCode.NO_ERROR and exchange.ended):
         text = f"RST_STREAM {error_name(reset)}"
         return Observation(Kind.STREAM_ERROR, reset, text=text, frame=_reset_of(tester, exchange))
@@ -128,6 +132,12 @@ def observe(
     if unmet:
         return Observation(None, text=unmet, is_dead=any(what.value in unmet for what in _ALWAYS_ANSWERED))
     return Observation(Kind.WORKS, text="everything went on working")
+
+
+def _was_refused(tester: Tester, exchange: Exchange) -> bool:
+    """Whether there is a whole answer 4xx, to what a good request gets another one."""
+    usual = tester.target.get.status if tester.target.get is not None else 200
+    return exchange.ended and 400 <= exchange.status < 500 and exchange.status != usual
 
 
 def judge(case: Case, seen: Observation, faults: tuple[Fault, ...], violations: tuple[Violation, ...]) -> Verdict:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import interop
 
@@ -207,3 +207,17 @@ def last_lines(text: str) -> str:
 
 def _how(exit_status: int) -> str:
     return f"exit status {exit_status}" if exit_status >= 0 else signal.Signals(-exit_status).name
+
+
+@contextmanager
+def ends_on_sigterm() -> Iterator[None]:
+    """Lets SIGTERM unwind the stack as Ctrl-C does, so that every `with` block ends the program it has started."""
+
+    def leave(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

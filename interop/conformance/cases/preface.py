@@ -142,9 +142,9 @@ def _wrong_starts() -> Iterator[Case]:
     yield Case(
         "PRE-13.upgrade",
         Role.SERVER,
-        Level.MUST,
+        Level.MAY,
         "RFC 9113 §3.1",
-        "The upgrade from HTTP/1.1 to h2c is gone: who speaks only HTTP/2 closes, who speaks both ignores it.",
+        "The upgrade from HTTP/1.1 to h2c is deprecated: who speaks only HTTP/2 closes, who speaks both ignores it.",
         (send(Raw(upgrade)),),
         NO_HTTP_2,
         BY_HAND,

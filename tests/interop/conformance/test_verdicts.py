@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from http2.errors import ErrorCode
-from http2.frames import DATA, HEADERS, PING, SETTINGS_ACK
+from http2.frames import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    RST_STREAM,
+    SETTINGS_ACK,
+    build_frame,
+    build_settings,
+)
 from interop.conformance.exchange import Answer, ClientResult
 from interop.conformance.memory import TARGET
 from interop.conformance.model import (
@@ -36,6 +46,7 @@ from interop.conformance.script import (
     STREAM,
     Frame,
     Literal,
+    data,
     goaway,
     headers,
     idle,
@@ -212,3 +223,27 @@ def test_a_client_that_was_sent_away_may_leave_with_octets_unread(answered: bool
     tester.receive_end(was_reset=True)
     tester.results = [ClientResult(True, Answer(200, b""))]
     assert observe(tester, tester.exchange(STREAM), crashed="", hung="", unmet="").kind is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, ErrorCode.STREAM_CLOSED, Kind.ANSWER),  # a refusal, and the reset of the content that came behind it
+        (400, ErrorCode.PROTOCOL_ERROR, Kind.STREAM_ERROR),
+        (200, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR),
+        (404, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR),  # what every request gets from this server
+    ],
+)
+def test_a_reset_behind_a_refusal_takes_nothing_from_it(status: int, code: ErrorCode, kind: Kind) -> None:
+    """RFC 9113 §8.1.1: a server may answer a malformed request before it closes or resets the stream."""
+    known = Answer(404 if status == 404 else 200, b"")
+    tester = Tester(Role.SERVER, replace(TARGET, get=known), Behaviour())
+    tester.start()
+    tester.send(headers(1, *POST), data(1, b"late", end_stream=True))
+    tester.take_output()
+    block = b"\x48\x03%d" % status
+    tester.receive(build_settings({}) + build_frame(HEADERS, END_HEADERS | END_STREAM, 1, block))
+    tester.receive(build_frame(RST_STREAM, 0, 1, int(code).to_bytes(4, "big")))
+    seen = observe(tester, tester.exchange(1), crashed="", hung="", unmet="")
+    assert seen.kind is kind
+    assert seen.status == (status if kind is Kind.ANSWER else 0)

@@ -1,0 +1,3 @@
+module plait/conformance/go_http
+
+go 1.24
