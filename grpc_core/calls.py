@@ -61,7 +61,7 @@ class Observer(Protocol):
         """The call is over: `ClientCall.code` is set, or the server's call was cancelled or lost."""
 
 
-class Inbox:
+class Inbox(MessageReader):
     """The receiving half of a call: complete messages, and the credit for their octets.
 
     At every moment `held_bytes` are not yet given back to the windows. `_settle` makes it so that these are at most
@@ -77,17 +77,16 @@ class Inbox:
         "held_bytes",
         "is_over",
         "is_wanted",
-        "reader",
         "taken_flag",
     )
 
     def __init__(
         self, connection: Connection, stream_id: int, bytes_max: int, counts: SocketCounts | None = None
     ) -> None:
+        super().__init__(bytes_max)
         self._connection = connection
         self._counts = counts or SocketCounts()
         self._stream_id = stream_id
-        self.reader = MessageReader(bytes_max)
         self._queued_bytes = 0
         self.held_bytes = 0
         self.is_wanted = False  # the application waits for a message
@@ -95,36 +94,37 @@ class Inbox:
         self.taken_flag = 0  # the compressed flag of the message that was taken last
 
     def __len__(self) -> int:
-        return len(self.reader.messages)
+        return len(self.messages)
 
     def put(self, data: bytes) -> bool:
         """Take content. Returns whether it completed a message. Raises MessageError."""
-        reader = self.reader
-        count = len(reader.messages)
-        incomplete = reader.partial_bytes + len(data)
-        self.held_bytes += len(data)
+        messages = self.messages
+        length = len(data)
+        count = len(messages)
+        incomplete = self.partial_bytes + length
+        self.held_bytes += length
         try:
-            reader.feed(data)
+            self.feed(data)
         finally:  # what came before a fault came in any case, however the octets were cut
-            count = len(reader.messages) - count
+            count = len(messages) - count
             if count:
-                self._queued_bytes += incomplete - reader.partial_bytes
+                self._queued_bytes += incomplete - self.partial_bytes
                 counts = self._counts
                 counts.messages_received += count
-                counts.message_received_at = counts.clock()
-        if self.is_wanted and reader.partial_bytes:
+                counts.message_received_at = counts.now
+        if self.is_wanted and self.partial_bytes:
             self._settle()
         return count > 0
 
     def end(self) -> None:
         """No more content comes. Raises MessageError when it ended inside a message."""
         self.is_over = True
-        if self.reader.partial_bytes:
-            self.reader.finish()
+        if self.partial_bytes:
+            self.finish()
 
     def take(self) -> bytes | None:
         """The next message; None when there is none now, and then the application counts as waiting for one."""
-        messages = self.reader.messages
+        messages = self.messages
         if not messages:
             self.is_wanted = True
             self._settle()
@@ -137,13 +137,13 @@ class Inbox:
 
     def discard(self) -> None:
         """Nobody will take anything any more."""
-        self.reader.messages.clear()
+        self.messages.clear()
         self._queued_bytes = 0
         self.is_wanted = True
         self._settle()
 
     def _settle(self) -> None:
-        kept = self._queued_bytes if self.is_wanted else self._queued_bytes + self.reader.partial_bytes
+        kept = self._queued_bytes if self.is_wanted else self._queued_bytes + self.partial_bytes
         surplus = self.held_bytes - kept
         if surplus > 0:
             self.held_bytes = kept
@@ -247,7 +247,7 @@ class ClientCall:
             self._finish(*info.error, f"HEADERS with :status {head.status}, which are no gRPC response")
             return
         if info.coding is not None:
-            self.inbox.reader.decompress = info.coding.decompress
+            self.inbox.decompress = info.coding.decompress
         self.initial_metadata = info.metadata
         self._observer.headers_received()
 
@@ -309,8 +309,7 @@ class ClientCall:
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
         counts = self._session.counts
         counts.streams_succeeded += 1
-        if code is StatusCode.OK:
-            counts.calls_succeeded += 1
+        counts.calls_succeeded += code is StatusCode.OK
         self._finish(code, details, decided_by)
 
     def _finish(self, code: StatusCode, details: str, decided_by: str) -> None:
@@ -378,7 +377,7 @@ class ServerCall:
         self.request = request
         self.inbox = Inbox(session.connection, stream_id, limits.receive_bytes_max, session.counts)
         if request.coding is not None:
-            self.inbox.reader.decompress = request.coding.decompress
+            self.inbox.decompress = request.coding.decompress
         self.headers_sent = False
         self.is_cancelled = False
         self.is_finished = False
@@ -417,7 +416,9 @@ class ServerCall:
             self._next_is_plain = False
             framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
             self._connection.send_data(self.stream_id, framed)
-            self._count_message()
+            counts = self._session.counts
+            counts.messages_sent += 1
+            counts.message_sent_at = counts.clock()
 
     def respond(self, message: bytes, details: str = "", fields: Fields = ()) -> None:
         """Send the only response message and the status OK: what `send_message` and `finish` do, in one step."""
@@ -431,10 +432,14 @@ class ServerCall:
             except UsageError:
                 pass  # the client is gone, or takes no fields of that size: which of them, is found out step by step
             else:
-                self.headers_sent = True
-                self._count_message()
-                self._count_finish(StatusCode.OK)
-                self._session.call_finished(self)
+                self.headers_sent = self.is_finished = self.is_over = True
+                session = self._session
+                counts = session.counts
+                counts.messages_sent += 1
+                counts.message_sent_at = counts.clock()
+                counts.streams_succeeded += 1
+                counts.calls_succeeded += 1
+                session.call_finished(self)
                 return
         self.send_message(message)
         self.finish(StatusCode.OK, details, fields)
@@ -458,7 +463,10 @@ class ServerCall:
         """
         if self.is_over:
             return
-        self._count_finish(code)
+        self.is_finished = self.is_over = True
+        counts = self._session.counts
+        counts.streams_succeeded += 1
+        counts.calls_succeeded += code is StatusCode.OK
         extra = _status_fields(details, fields) if details else fields
         if self.headers_sent:
             head = TRAILERS[code]
@@ -478,18 +486,6 @@ class ServerCall:
             self.is_finished = self.is_over = True
             self._connection.reset_stream(self.stream_id, error_code)
             self._session.call_finished(self)
-
-    def _count_message(self) -> None:
-        counts = self._session.counts
-        counts.messages_sent += 1
-        counts.message_sent_at = counts.clock()
-
-    def _count_finish(self, code: StatusCode) -> None:
-        self.is_finished = self.is_over = True
-        counts = self._session.counts
-        counts.streams_succeeded += 1
-        if code is StatusCode.OK:
-            counts.calls_succeeded += 1
 
     def _finish_small(self, details: str) -> None:
         """End a call whose trailers are over the client's limit, with a status that says so if there is room for it."""

@@ -21,7 +21,10 @@ WARNING: Final = 2
 
 
 class SocketCounts:
-    """The counters of one connection. `clock` gives the time of day in seconds; by default it stands still."""
+    """The counters of one connection. `clock` gives the time of day in seconds; by default it stands still.
+
+    `now` is the time of day when octets came last: that of everything that came with them.
+    """
 
     __slots__ = (
         "calls_succeeded",
@@ -30,6 +33,7 @@ class SocketCounts:
         "message_sent_at",
         "messages_received",
         "messages_sent",
+        "now",
         "stream_started_at",
         "streams_started",
         "streams_succeeded",
@@ -37,6 +41,7 @@ class SocketCounts:
 
     def __init__(self, clock: Callable[[], float] = float) -> None:
         self.clock = clock
+        self.now = 0.0
         self.streams_started = 0
         self.streams_succeeded = 0  # that ended with a status, whichever
         self.calls_succeeded = 0  # that ended with the status OK

@@ -119,9 +119,8 @@ def _is_method_path(path: str) -> bool:
 def request_info(head: Head) -> RequestInfo:
     """The meaning of a request head, worked out once per head."""
     info = head.memo
-    if info is None:
-        info = head.memo = RequestInfo(head)
-    assert isinstance(info, RequestInfo)
+    if type(info) is not RequestInfo:
+        head.memo = info = RequestInfo(head)
     return info
 
 
@@ -166,9 +165,8 @@ class ResponseInfo:
 def response_info(head: Head) -> ResponseInfo:
     """The meaning of a response head or of trailers, worked out once per head."""
     info = head.memo
-    if info is None:
-        info = head.memo = ResponseInfo(head)
-    assert isinstance(info, ResponseInfo)
+    if type(info) is not ResponseInfo:
+        head.memo = info = ResponseInfo(head)
     return info
 
 

@@ -104,6 +104,7 @@ class ServerSession:
 
     def handle(self, events: list[Event]) -> None:
         """Take the connection's events, in order."""
+        self.counts.now = self.counts.clock()
         for event in events:
             if type(event) is DataReceived:
                 self._on_data(event)
@@ -115,7 +116,7 @@ class ServerSession:
     def _on_request(self, event: RequestReceived) -> None:
         counts = self.counts
         counts.streams_started += 1
-        counts.stream_started_at = counts.clock()
+        counts.stream_started_at = counts.now
         info = request_info(event.head)
         refusal = info.refusal
         if self.is_refusing:
@@ -218,6 +219,7 @@ class ClientSession:
 
     def handle(self, events: list[Event]) -> None:
         """Take the connection's events, in order."""
+        self.counts.now = self.counts.clock()
         for event in events:
             if isinstance(event, DataReceived):
                 call = self.calls.get(event.stream_id)

@@ -88,8 +88,9 @@ class Connection:
 
         # Shared with the parts named in the module docstring.
         self.events: list[Event] = []
-        self.work = 0  # frames with content, both ways: what refills the idle budget
-        self.progress = 0  # HEADERS, DATA and windows of streams that we sent: what excuses a PING in between
+        self.messages_sent = 0  # frames of messages, HEADERS and DATA, that we sent
+        self.messages_received = 0  # and that the peer sent; empty DATA is none
+        self.windows_sent = 0  # WINDOW_UPDATE frames for streams
         self.peer = PeerSettings()
         self.local = LocalSettings()
         self.streams = Streams(is_client, config)
@@ -332,7 +333,7 @@ class Connection:
         increment = window.consume(length)
         if increment and stream.receive_phase != OVER:
             self.emit_control(build_window_update(stream_id, increment))
-            self.progress += 1
+            self.windows_sent += 1
         if not window.held and stream.state >= CLOSED_ENDED:
             del self.streams.by_id[stream_id]
 
@@ -412,10 +413,9 @@ class Connection:
             # An answer without content ends its stream, so that no limit on streams bounds how many lie unsent.
             # A client's requests do not count: two peers that both stop reading would wait for each other.
             self._reply_bytes += len(frame)
-        stream.state = SENT[stream.state][HEADERS_END if end_stream else HEADERS]
-        self.work += 1
-        self.progress += 1
-        if stream.state >= CLOSED_ENDED:
+        self.messages_sent += 1
+        stream.state = state = SENT[stream.state][HEADERS_END if end_stream else HEADERS]
+        if state >= CLOSED_ENDED:
             self.stream_closed(stream)
 
     def emit_data(self, stream: Stream, payload: bytes, end_stream: bool) -> None:
@@ -426,10 +426,9 @@ class Connection:
         stream.send_window -= length
         self.send_window -= length
         self.output_data_bytes += length
-        self.work += 1
-        self.progress += 1
-        stream.state = SENT[stream.state][DATA_END if end_stream else DATA]
-        if stream.state >= CLOSED_ENDED:
+        self.messages_sent += 1
+        stream.state = state = SENT[stream.state][DATA_END if end_stream else DATA]
+        if state >= CLOSED_ENDED:
             self.stream_closed(stream)
 
     def return_credit(self, length: int) -> None:
@@ -441,6 +440,16 @@ class Connection:
     def spend_idle(self, cost: int = 1) -> None:
         """A frame without content has come."""
         self.guard.idle.spend(self.now, self.work, cost)
+
+    @property
+    def work(self) -> int:
+        """Frames of messages, both ways: what refills the idle budget."""
+        return self.messages_sent + self.messages_received
+
+    @property
+    def progress(self) -> int:
+        """What we have sent of messages and windows of streams: that excuses a PING in between (gRFC A8)."""
+        return self.messages_sent + self.windows_sent
 
     def open_peer_stream(self, stream_id: int) -> Stream:
         """The record for a stream that the peer opens now. All lower ones are thereby used (§5.1.1)."""

@@ -136,14 +136,14 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             raise _malformed(stream, f"its content is {'longer' if left < 0 else 'shorter'} than content-length says")
         stream.content_left = left
     if end_stream:
-        c.work += 1
+        c.messages_received += 1
         stream.receive_phase = OVER
         c.events.append(DataReceived(stream_id, payload, True))
         stream.state = state
         if state >= CLOSED_ENDED:
             c.stream_closed(stream)
     elif length:
-        c.work += 1
+        c.messages_received += 1
         c.events.append(DataReceived(stream_id, payload, False))
     else:
         c.spend_idle()
@@ -222,7 +222,7 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
         if stream.content_left > 0:
             raise _malformed(stream, f"it ends {stream.content_left} octets short of its content-length")
         stream.receive_phase = OVER
-    c.work += 1
+    c.messages_received += 1
     c.events.append(event)
     stream.state = new_state
     if new_state >= CLOSED_ENDED:

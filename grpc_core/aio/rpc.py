@@ -73,7 +73,7 @@ class Rpc:
         if self._call.request.timeout_s == 0:
             self._on_deadline()
         elif self._method.request_streaming:
-            self.task = self.protocol.loop.create_task(self._run(None), context=self._variables)
+            self._start(None)
         else:
             self._call.inbox.is_wanted = True
             if self._call.inbox.is_over:
@@ -89,7 +89,7 @@ class Rpc:
             self._context.wake()
             return
         inbox = self._call.inbox
-        count = len(inbox.reader.messages)
+        count = len(inbox.messages)
         if self.task is not None or self._call.is_over or (count < 2 and not inbox.is_over):
             return
         if count != 1:
@@ -100,7 +100,7 @@ class Rpc:
             return
         message = inbox.take()
         assert message is not None
-        self.task = self.protocol.loop.create_task(self._run(message), context=self._variables)
+        self._start(message)
 
     def writable(self) -> None:
         self._context.wake()
@@ -116,6 +116,11 @@ class Rpc:
             self._end()
 
     # -- the handler ---------------------------------------------------------------------------------------------------
+
+    def _start(self, message: bytes | None) -> None:
+        """Run the handler in a task that is named after the method, which also spares asyncio to think of a name."""
+        run = self._run(message)
+        self.task = self.protocol.loop.create_task(run, name=self._call.request.path, context=self._variables)
 
     async def _run(self, message: bytes | None) -> None:
         """Run the handler: for one request, or, with None, for the stream of them."""

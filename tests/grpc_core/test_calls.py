@@ -572,7 +572,7 @@ def test_held_is_what_is_queued_and_unless_wanted_what_is_partial(
         was_wanted = was_wanted or inbox.is_wanted
         queued = sum(sizes[len(taken) : len(taken) + len(inbox)])
         partial = came - sum(sizes[: len(taken) + len(inbox)])
-        assert inbox.reader.partial_bytes == partial
+        assert inbox.partial_bytes == partial
         assert held(peer) <= (queued if inbox.is_wanted else queued + partial)
         if not was_wanted:
             assert held(peer) == queued + partial
@@ -594,7 +594,7 @@ def test_a_message_larger_than_the_window_arrives_only_while_it_is_wanted(wanted
     if wanted:
         assert served.inbox.take() == bytes(10_000)
     else:
-        assert (len(served.inbox), served.inbox.reader.partial_bytes) == (0, 1_000), "the sender stalls at the window"
+        assert (len(served.inbox), served.inbox.partial_bytes) == (0, 1_000), "the sender stalls at the window"
         assert pair.client.queued_bytes(call.stream_id) == 10_005 - 1_000
         assert served.inbox.take() is None
         pair.exchange()
@@ -617,7 +617,7 @@ def test_a_reader_that_does_not_consume_stalls_its_sender_in_both_directions() -
         (call.inbox, pair.client.streams.by_id[1]),
     ):
         assert stream.receive_window.held <= WINDOW
-        assert len(inbox) * 10_005 + inbox.reader.partial_bytes == stream.receive_window.held
+        assert len(inbox) * 10_005 + inbox.partial_bytes == stream.receive_window.held
     assert not call.can_send
     assert not served.can_send
     taken = 0

@@ -172,7 +172,8 @@ def test_what_is_served_is_looked_at_once_while_the_answer_is_the_same(
         assert served is table.serve("/pkg.S/M", METADATA)
         assert (served.handler, served.behavior) == (handler, behavior)
         assert (served.request_streaming, served.response_streaming) == (request_streaming, response_streaming)
-        assert (served.request_deserializer, served.response_serializer) == (bytes, str)
+        assert served.request_deserializer is bytes
+        assert served.response_serializer is str
         assert served.is_coroutine == (behavior not in (_behavior, generator))
         assert served.is_async_generator == (behavior is generator)
     assert table.serve("/pkg.S/N", ()) is None
