@@ -6,6 +6,7 @@ The browser's tests are skipped where there is no Chromium, unless INTEROP_REQUI
 from __future__ import annotations
 
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from interop.conformance.script import STREAM, data, ping
 from interop.conformance.stacks import connector as stack
 from interop.conformance.table import all_cases, select
 from tests.interop.conformance.fakes import WRONG_CODE, Fake, case, frame_type, lingering, run, with_code
+from tests.interop.conformance.screenshots import BYTES_MAX, PICTURES, take
 from tests.interop.conformance.test_verdicts import SHORT_PING
 from tests.support.chromium import DESKTOP, PHONE, Chromium, Page
 
@@ -453,3 +455,14 @@ def test_the_policy_stops_what_is_not_the_pages_own(browser: Chromium, tmp_path:
     page = browser.open(path.as_uri())
     assert page.evaluate("typeof hacked") == "undefined"
     assert not page.evaluate("document.getElementById('filter').hidden"), "its own script runs"
+
+
+def test_the_pictures_are_of_their_size(browser: Chromium, written: Path, tmp_path: Path) -> None:
+    taken = take(browser, written, tmp_path)
+    assert [path.name for path in taken] == [picture.name for picture in PICTURES]
+    for path, picture in zip(taken, PICTURES, strict=True):
+        octets = path.read_bytes()
+        width, height = struct.unpack_from(">II", octets, 16)  # of the IHDR chunk
+        screen = picture.screen
+        assert (width, height) == (screen.width * screen.scale, screen.height * screen.scale)
+        assert len(octets) < BYTES_MAX
