@@ -18,9 +18,13 @@ _TITLES = {
     "RFC 7838": "4 The ALTSVC HTTP/2 Frame",
     "RFC 8336": "2.1 The ORIGIN HTTP/2 Frame: Syntax",
     "RFC 8441": "3 The SETTINGS_ENABLE_CONNECT_PROTOCOL SETTINGS Parameter;4 The Extended CONNECT Method",
-    "RFC 9110": "4.2 HTTP-Related URI Schemes;5.1 Field Names;6.4 Content;6.5 Trailer Fields;"
-    "7.2 Host and :authority;8.6 Content-Length;9.1 Methods: Overview;9.3 Method Definitions;"
-    "10.1 Request Context Fields",
+    "RFC 9110": "4.1 URI References;4.2 HTTP-Related URI Schemes;5.1 Field Names;5.3 Field Order;5.4 Field Limits;"
+    "5.5 Field Values;5.6 Common Rules for Defining Field Values;6.1 Framing and Completeness;6.2 Control Data;"
+    "6.3 Header Fields;6.4 Content;6.5 Trailer Fields;6.6 Message Metadata;7.1 Determining the Target Resource;"
+    "7.2 Host and :authority;7.4 Rejecting Misdirected Requests;7.6 Message Forwarding;7.8 Upgrade;8.3 Content-Type;"
+    "8.4 Content-Encoding;8.6 Content-Length;9.1 Methods: Overview;9.2 Common Method Properties;9.3 Method Definitions;"
+    "10.1 Request Context Fields;10.2 Response Context Fields;15.2 Informational 1xx;15.3 Successful 2xx;"
+    "15.4 Redirection 3xx;15.5 Client Error 4xx;15.6 Server Error 5xx",
     "RFC 9113": "3.1 HTTP/2 Version Identification;3.2 Starting HTTP/2 for https URIs;"
     "3.3 Starting HTTP/2 with Prior Knowledge;3.4 HTTP/2 Connection Preface;4.1 Frame Format;4.2 Frame Size;"
     "4.3 Field Section Compression and Decompression;5.1 Stream States;5.2 Flow Control;5.3 Prioritization;"
