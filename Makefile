@@ -26,9 +26,10 @@ soak: $(VENV)/.test
 interop: $(VENV)/.test
 	$(BIN)/python -m interop matrix --json matrix.json
 
-# Every case of the conformance kit against `python -m http2 serve`, over TCP and over TLS.
+# Every case of the conformance kit against `python -m http2 serve` and Plait's clients, over TCP and over TLS.
 conformance: $(VENV)/.test
 	$(BIN)/python -m tests.interop.conformance.servers
+	$(BIN)/python -m tests.interop.conformance.clients
 
 # Every case against the servers and clients of others that are here; those of PyPI are installed for it, in a virtual
 # environment of their own, and those of apt are named when they are absent. It takes about half an hour.

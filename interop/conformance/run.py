@@ -448,7 +448,7 @@ def first_exchange(connector: Connector, role: Role, target: Target, timeout_s: 
     try:
         problem = "" if run.handshake() else "the handshake did not come to its end"
         problem = problem or run.exchange()
-        return driver.crashed or problem
+        return run.tester.foreign or driver.crashed or problem
     except CannotDo as reason:
         return str(reason)
     finally:

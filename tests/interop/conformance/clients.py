@@ -1,4 +1,7 @@
-"""Clients for tests of the kit: Plait's over sockets, and some that behave badly."""
+"""Clients for tests of the kit: Plait's over sockets, and some that behave badly.
+
+python -m tests.interop.conformance.clients      every case against Plait's clients, over TCP and over TLS
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,24 @@ from urllib.parse import urlsplit
 
 from http2.aio import ClientError, client_ssl_context, connect
 from http2.frames import END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS_ACK, build_frame, build_settings
+from interop.conformance import report
 from interop.conformance.bench import Bench
+from interop.conformance.client_command import run_cases
 from interop.conformance.clients import Fetched, Function
 from interop.conformance.exchange import Answer
-from interop.conformance.model import TlsOffer
-from interop.conformance.run import KNOWN_BODY
+from interop.conformance.model import Level, Role, TlsOffer
+from interop.conformance.run import KNOWN_BODY, Delivery
 from interop.conformance.sockets import tls_context
 from interop.conformance.stacks.plait import PlaitClient
+from interop.conformance.table import all_cases, select
+from tests.interop.conformance.servers import timed
 
 GET = (sys.executable, "-m", "http2", "get", "{url}")
+
+
+def command(tls: bool) -> tuple[str, ...]:
+    """`python -m http2 get`, as the kit starts it."""
+    return (*GET[:-1], "--cacert", "{ca}", GET[-1]) if tls else GET
 
 
 async def exchange(url: str, content: bytes | None, authority: str | None, method: str = "") -> Answer:
@@ -105,3 +117,25 @@ def closes_on_everything(url: str) -> Fetched:
         while len(seen) <= 18 and (octets := connection.recv(4096)):
             seen += octets
     raise ConnectionError("something came")
+
+
+def whole_suite() -> int:
+    """Every case against Plait's clients, a command and a function; 1 when one is not at its best."""
+    worst = 0
+    for tls in (False, True):
+        over = ("--tls",) if tls else ()
+        arguments = ("client", *over, "--timeout", "10", "--delivery", "whole", "--level", "may", "--", *command(tls))
+        worst = max(worst, timed(arguments))
+        with plait_bench(tls=tls) as bench:
+            cases, both = select(all_cases(), role=Role.CLIENT), (Delivery.WHOLE, Delivery.OCTETS)
+            results = run_cases(bench, cases, both, 4, lambda result: None)
+        print(f"http2.aio{' over TLS' if tls else ''}: {report.summary(results, Level.MAY)}\n", flush=True)
+        for result in results:
+            if result.verdict is not None and not result.verdict.best:
+                worst = 1
+                print(report.failure_line(result), flush=True)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(whole_suite())

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from interop.__main__ import main
@@ -75,19 +75,33 @@ def plait(*arguments: str) -> Iterator[str]:
     assert process.returncode == 0
 
 
+@contextlib.contextmanager
+def secured(tls: bool) -> Iterator[tuple[str, ...]]:
+    """The arguments that have `plait` serve over TLS, or none."""
+    with tempfile.TemporaryDirectory() as directory:
+        if tls:
+            files = make_certificate(Path(directory))
+            yield ("--tls-cert", str(files.cert), "--tls-key", str(files.key))
+        else:
+            yield ()
+
+
 def whole_suite() -> int:
     """Every case against Plait's servers; what the command line of the kit returns for the worst of them."""
     worst = 0
-    with tempfile.TemporaryDirectory() as directory:
-        files = make_certificate(Path(directory))
-        secure = ("--tls-cert", str(files.cert), "--tls-key", str(files.key))
-        for serving, asking in (((), ()), (secure, ("--tls",))):
-            with plait(*serving) as address:
-                start = time.monotonic()
-                arguments = ("server", address, *asking, *PATHS, "--level", "may")
-                worst = max(worst, main(["conformance", *arguments]))
-                print(f"{' '.join(arguments)}: {time.monotonic() - start:.1f} s\n", flush=True)
+    for tls in (False, True):
+        with secured(tls) as serving, plait(*serving) as address:
+            arguments = ("server", address, *(("--tls",) if tls else ()), *PATHS, "--level", "may")
+            worst = max(worst, timed(arguments))
     return worst
+
+
+def timed(arguments: Sequence[str]) -> int:
+    """A command of the kit, and how long it took."""
+    start = time.monotonic()
+    status = main(["conformance", *arguments])
+    print(f"{' '.join(arguments)}: {time.monotonic() - start:.1f} s\n", flush=True)
+    return status
 
 
 if __name__ == "__main__":
