@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench soak interop conformance conformance-matrix generate clean
+.PHONY: demo test check bench bench-full soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -19,6 +19,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.test
+	$(BIN)/python -m benchmarks --full
 
 soak: $(VENV)/.test
 	$(BIN)/python -m benchmarks.soak
