@@ -34,7 +34,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from select import POLLIN, poll
 from typing import Final, Self
@@ -45,6 +45,7 @@ from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role, TlsOffer
 from interop.conformance.run import (
+    Connector,
     Delivery,
     Options,
     Result,
@@ -56,7 +57,6 @@ from interop.conformance.run import (
 )
 from interop.conformance.script import CannotDo
 from interop.conformance.sockets import H2_OFFER, SocketDriver, Unreachable, apply_offer
-from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Verdict
 from interop.peers import certificate
 
@@ -258,7 +258,7 @@ class _Stage:
         """As any server would; or as the case says of connections that are made again."""
         try:
             self._secure(driver)
-            tester = Tester(Role.CLIENT, self._bench.target(self.port), Behaviour())
+            tester = self._bench.target(self.port).tester(Role.CLIENT, Behaviour())
             run = Run(tester, driver, Options(timeout_s=self._timeout_s))
             tester.start()
             while run.until(lambda: tester.settings_received > 0 and any(map(_is_asked, tester.exchanges))):
@@ -291,10 +291,7 @@ class _Stage:
         self._told = sum(result.is_done for result in results)
         if not self.served:
             return results
-        return [
-            ClientResult(True, result.answer, result.error, retried=True) if result.answer is not None else result
-            for result in results
-        ]
+        return [replace(result, retried=True) if result.answer is not None else result for result in results]
 
     def wait(self, seconds: float) -> None:
         """Until every request is over, but no longer."""
@@ -347,7 +344,7 @@ class _Connector:
     @property
     def offers(self) -> frozenset[str]:
         """What a client that connects by itself makes possible."""
-        return frozenset({"program", "tls"} if self.bench.tls is not None else {"program"})
+        return self.bench.offers
 
     def connect(self, role: Role) -> ClientDriver:
         """Start the client and take its connection. Raises OSError."""
@@ -366,6 +363,9 @@ class Bench:
     and to tell its user. Cases may be run by several threads at once.
     """
 
+    cannot_send = NO_METHOD
+    """Why a case is skipped that wants of the client what it cannot do (`Client.can_send`)."""
+
     def __init__(self, client: Client, *, tls: bool = False, timeout_s: float = 5.0) -> None:
         self.client = client
         self.timeout_s = timeout_s
@@ -381,6 +381,11 @@ class Bench:
     def __exit__(self, *exc_info: object) -> None:
         if self._directory is not None:
             self._directory.cleanup()
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What a client that connects by itself makes possible."""
+        return frozenset({"program", "tls"} if self.tls is not None else {"program"})
 
     @property
     def authority(self) -> Path | None:
@@ -409,7 +414,7 @@ class Bench:
     def check(self) -> None:
         """Make sure that the simplest request works. Raises Unusable with what came instead, OSError if nothing."""
         connector = _Connector(self)
-        if problem := first_exchange(connector, Role.CLIENT, TARGET, self.timeout_s):
+        if problem := self.first_exchange(connector):
             told = [result.error for stage in connector.stages for result in stage.results() if result.error]
             raise Unusable("; ".join([problem, *(text for text in told if text not in problem)]))
 
@@ -417,12 +422,20 @@ class Bench:
         """Run a case. One to which the client does not come is `hung`."""
         first = next((step for step in case.steps if isinstance(step, Begin)), Begin())
         if not self.client.can_send(first.content, first.head):
-            return Result(case, delivery, skipped=NO_METHOD)
+            return Result(case, delivery, skipped=self.cannot_send)
         options = Options(delivery, timeout_s=self.timeout_s, fresh=self.client.keeps_state, leaves=self.client.leaves)
         connector = _Connector(self, first, case.behaviour)
         try:
-            result = run_case(case, connector, TARGET, options)
+            result = self.run_case(case, connector, options)
         except OSError as error:
             return Result(case, delivery, Verdict(Outcome.HUNG, str(error), Level.MUST, best=False))
         violations = [violation for stage in connector.stages for violation in stage.violations]
         return with_violations(result, [violation for violation in violations if violation.rule == case.group])
+
+    def first_exchange(self, connector: Connector) -> str:
+        """One request: what is wrong with it, or empty."""
+        return first_exchange(connector, Role.CLIENT, TARGET, self.timeout_s)
+
+    def run_case(self, case: Case, connector: Connector, options: Options) -> Result:
+        """Run a case on the connection that the client makes. Raises OSError when it makes none."""
+        return run_case(case, connector, TARGET, options)

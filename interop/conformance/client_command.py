@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "CMD is started for each case; {url} in it is where it must connect, {ca} with --tls the file with the"
         " authority to trust (PEM). It must write the content to its standard output, and exit with 0 when the"
         " transfer was complete and with something else when it was not. Example:"
-        " client -- curl -sS --http2-prior-knowledge {url}"
+        " client -- curl -sS --http2-prior-knowledge {url}. With --grpc, it must make one UnaryCall of"
+        " grpc.testing.TestService to {target} (HOST:PORT), with the deadline {timeout} in seconds if it has that, and"
+        " write to its standard output: status CODE MESSAGE."
     )
     parser.add_argument("--tls", action="store_true", help="over TLS, with a certificate for localhost")
     parser.add_argument(
@@ -48,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problem := commands.unwritable(arguments):
         return commands.refuse(problem)
     try:
-        client = Program(arguments.program, shows_content=not arguments.any_output)
-        bench = Bench(client, tls=arguments.tls, timeout_s=arguments.timeout)
+        bench = _bench(arguments)
     except (ValueError, Missing) as error:
         return commands.refuse(str(error))
     deliveries = DELIVERIES[arguments.delivery]
@@ -59,15 +60,25 @@ def run(arguments: argparse.Namespace) -> int:
             bench.check()
             results = run_cases(bench, cases, deliveries, arguments.parallel, progress.update)
         except (Unusable, OSError) as error:
-            return commands.refuse(f"{client.command[0]} cannot be tested: {error}")
+            return commands.refuse(f"{arguments.program[0]} cannot be tested: {error}")
         finally:
             progress.clear()
     return commands.finish(
         arguments,
         results,
-        f"the client {shlex.join(client.command)}{', over TLS' if arguments.tls else ''}",
+        f"the client {shlex.join(arguments.program)}{', over TLS' if arguments.tls else ''}",
         by_section=True,
     )
+
+
+def _bench(arguments: argparse.Namespace) -> Bench:
+    """Where the command is tested. Raises ValueError for one that cannot be, and Missing."""
+    if arguments.grpc:
+        from interop.conformance.grpc import bench, clients  # which need protobuf
+
+        return bench.GrpcBench(clients.Program(arguments.program), tls=arguments.tls, timeout_s=arguments.timeout)
+    client = Program(arguments.program, shows_content=not arguments.any_output)
+    return Bench(client, tls=arguments.tls, timeout_s=arguments.timeout)
 
 
 def run_cases(

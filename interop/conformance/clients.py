@@ -93,15 +93,14 @@ class Program:
     ) -> Attempt:
         """Start the program. Raises OSError."""
         words = [word.replace(URL, url).replace(AUTHORITY_FILE, str(authority or "")) for word in self.command]
-        return _ProgramAttempt(words, self.shows_content, on_done)
+        return _RequestAttempt(words, self.shows_content, on_done)
 
 
-class _ProgramAttempt(Attempt):
-    """A process, in a group of its own so that what it starts ends with it."""
+class ProgramAttempt(Attempt):
+    """A process, in a group of its own so that what it starts ends with it. What it tells, `result_of` says."""
 
-    def __init__(self, words: list[str], shows_content: bool, on_done: Callable[[], None]) -> None:
+    def __init__(self, words: list[str], on_done: Callable[[], None]) -> None:
         super().__init__(on_done)
-        self._shows_content = shows_content
         self._stopped = False
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the thread that waits for the end
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -133,10 +132,11 @@ class _ProgramAttempt(Attempt):
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if status < 0:
             self.crashed = f"it was ended by {signal.Signals(-status).name}"
-        if status == 0:
-            self.tell(ClientResult(True, Answer(0, content) if self._shows_content else UNSEEN))
-        else:
-            self.tell(ClientResult(True, error=f"exit status {status}{f': {last[:200]}' if last else ''}"))
+        self.tell(self.result_of(status, content, last))
+
+    def result_of(self, status: int, output: bytes, complaint: str) -> ClientResult:
+        """What the end of the process tells: its exit status, its output, the last line of its standard error."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Kill it, and what it has started."""
@@ -148,6 +148,20 @@ class _ProgramAttempt(Attempt):
         except ProcessLookupError:
             pass
         self._process.wait()
+
+
+class _RequestAttempt(ProgramAttempt):
+    """A process that makes a request: with 0 it has shown the content."""
+
+    def __init__(self, words: list[str], shows_content: bool, on_done: Callable[[], None]) -> None:
+        self._shows_content = shows_content
+        super().__init__(words, on_done)
+
+    def result_of(self, status: int, output: bytes, complaint: str) -> ClientResult:
+        """By its exit status."""
+        if status == 0:
+            return ClientResult(True, Answer(0, output) if self._shows_content else UNSEEN)
+        return ClientResult(True, error=f"exit status {status}{f': {complaint[:200]}' if complaint else ''}")
 
 
 Fetched = bytes | Answer

@@ -215,8 +215,22 @@ def _message_violations(call: Call, request: Call, message: Message, name: str) 
 # -- what every request of a client keeps ------------------------------------------------------------------------------
 
 
-def request_violations(call: Call, name: str) -> Iterator[Violation]:
-    """What is wrong with the form of a request."""
+_UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+
+
+def _deadline_violations(timeout: bytes | None, deadline_s: float, name: str) -> Iterator[Violation]:
+    """Of the deadline that the client's user has set: a server is to be told, and not less than there is."""
+    if timeout is None:
+        yield Violation("W020", f"{name}: the call has a deadline, and there is no grpc-timeout", Level.SHOULD)
+    elif _TIMEOUT.fullmatch(timeout):
+        told_s = int(timeout[:-1]) * _UNITS_S[timeout[-1:]]
+        if not deadline_s / 2 < told_s <= deadline_s * 1.5:
+            text = f"{name}: grpc-timeout is {show(timeout)}; the deadline is {deadline_s:g} s away"
+            yield Violation("W022", text, Level.SHOULD)
+
+
+def request_violations(call: Call, name: str, deadline_s: float | None = None) -> Iterator[Violation]:
+    """What is wrong with the form of a request; `deadline_s` is the deadline that its user has set, if any."""
     fields = dict(call.head)
     wanted = ((b":method", (b"POST",), "W002"), (b":scheme", (b"http", b"https"), "W002"),
               (b"te", (b"trailers",), "W004"))  # fmt: skip
@@ -231,6 +245,8 @@ def request_violations(call: Call, name: str) -> Iterator[Violation]:
     if not fields.get(b"content-type", b"").startswith(CONTENT_TYPE):
         yield Violation("W005", f"{name}: content-type is {show(fields.get(b'content-type', b''))!r}")
     timeout = fields.get(b"grpc-timeout")
+    if deadline_s is not None:
+        yield from _deadline_violations(timeout, deadline_s, name)
     if timeout is not None and not _TIMEOUT.fullmatch(timeout):
         yield Violation("W020", f"{name}: grpc-timeout is {show(timeout)!r}; one to eight digits and a unit are due")
     if timeout is not None and timeout != call.head[_pseudo_fields(call.head)][1]:

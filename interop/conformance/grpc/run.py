@@ -112,7 +112,7 @@ def observe(
     """What a finished tester has seen of a call, and else."""
     if crashed:
         return Observation(None, text=crashed, crashed=crashed)
-    if tester.role is Role.CLIENT and exchange is not None and tester.result_of(exchange).is_done:
+    if tester.role is Role.CLIENT and tester.call_result(exchange).is_done:
         return _told(tester, exchange)
     if tester.error_goaway is not None:
         goaway = tester.error_goaway
@@ -133,10 +133,11 @@ def observe(
     return Observation(Kind.WORKS, text="everything went on working")
 
 
-def _told(tester: GrpcTester, exchange: Exchange) -> Observation:
-    """By what a client's user was told."""
+def _told(tester: GrpcTester, exchange: Exchange | None) -> Observation:
+    """By what a client's user was told. Where it has made its call again, here, that one is what it was told of."""
     result = tester.call_result(exchange)
-    problem = tester.problem_of(exchange)
+    made = tester.exchanges[-1] if tester.was_asked_again else exchange
+    problem = tester.problem_told(made, result) if made is not None else ""
     if result.code == 0 and not problem:
         return Observation(Kind.WORKS, text="the client told its user OK" + (", at a retry" if result.retried else ""))
     if result.code == 0:
@@ -196,10 +197,12 @@ def _others(tester: GrpcTester, begun: list[Exchange], subject: Exchange | None)
 
 def _text(tester: GrpcTester, exchange: Exchange | None, expectation: Expectation, seen: Observation) -> list[Fault]:
     """Where the right status has the wrong message."""
-    if exchange is None or seen.kind is not Kind.STATUS:
+    if seen.kind is not Kind.STATUS:
         return []
     if tester.role is Role.CLIENT:
         came = tester.call_result(exchange).text
+    elif exchange is None:
+        return []
     else:
         came = tester.came(exchange).text
     due = [p.text for p in expectation.patterns if isinstance(p, Ending) and seen.code in p.codes]

@@ -16,7 +16,7 @@ from interop.conformance.exchange import UNSEEN, ClientResult, Exchange, Target
 from interop.conformance.grpc.calls import Call, answer_violations, read_call, request_violations
 from interop.conformance.grpc.endings import name_of
 from interop.conformance.grpc.service import UNARY, content_of, difference, framed, head, reply_due, simple
-from interop.conformance.model import Begin, Behaviour, Role
+from interop.conformance.model import Await, Begin, Behaviour, Role, What
 from interop.conformance.script import Block, Literal, StreamId, data, headers, idle
 from interop.conformance.tester import Tester
 from interop.conformance.wire import WireFrame
@@ -67,7 +67,7 @@ class GrpcPassive(Passive):
 
 
 class GrpcTester(Tester):
-    """The peer of whom is tested. `role` is the role of the other end."""
+    """The peer of whom is tested. `role` is the role of the other end. `Exchange.asked` is the deadline of a call."""
 
     def __init__(self, role: Role, target: Target, behaviour: Behaviour) -> None:
         super().__init__(role, target, behaviour)
@@ -116,16 +116,28 @@ class GrpcTester(Tester):
         """The other half."""
         return read_call(exchange.heads, bytes(exchange.content), exchange.ended)
 
-    def call_result(self, exchange: Exchange) -> CallResult:
-        """What the client's user was told about a call."""
-        result = self.result_of(exchange)
+    def is_met(self, wait: Await) -> bool:
+        """Whether what is waited for has come; a client may tell its user how a call ended that it never made."""
+        if wait.what is What.RESULT and not self.exchanges:
+            return any(result.is_done for result in self.results)
+        return super().is_met(wait)
+
+    def result_of(self, exchange: Exchange) -> ClientResult:
+        """What the client's user was told about a call; the same about one that was made again."""
+        if exchange not in self.exchanges or not self.results:
+            return ClientResult()
+        return self.results[min(self.exchanges.index(exchange), len(self.results) - 1)]
+
+    def call_result(self, exchange: Exchange | None) -> CallResult:
+        """The same, as calls end; without a call, what was told of one that was not made."""
+        result = self.result_of(exchange) if exchange is not None else [*self.results, ClientResult()][0]
         return result if isinstance(result, CallResult) else CallResult(result.is_done, error=result.error)
 
     def problem_of(self, exchange: Exchange) -> str:
         """What is wrong with a call that should have gone well; empty when it did."""
         name = f"stream {exchange.stream_id}"
         if self.role is Role.CLIENT:
-            return self._problem_told(exchange, name)
+            return self.problem_told(exchange, self.call_result(exchange))
         if exchange.reset_code is not None and not exchange.ended:
             return f"{name} was reset with {exchange.reset_code:#x}"
         if not exchange.ended:
@@ -134,8 +146,9 @@ class GrpcTester(Tester):
         problem = difference(self.sent(exchange), self.came(exchange), due) if due is not None else ""
         return f"{name}: {problem}" if problem else ""
 
-    def _problem_told(self, exchange: Exchange, name: str) -> str:
-        result = self.call_result(exchange)
+    def problem_told(self, exchange: Exchange, result: CallResult) -> str:
+        """What is wrong with what a client told its user of a call that should have gone well."""
+        name = f"stream {exchange.stream_id}"
         if not result.is_done:
             return f"the client has no status for {name}"
         if result.code != 0:
@@ -158,7 +171,8 @@ class GrpcTester(Tester):
             if self.role is Role.SERVER:
                 yield from answer_violations(self.came(exchange), self.sent(exchange), name)
             elif exchange.heads:
-                yield from request_violations(self.came(exchange), name)
+                deadline_s = float(exchange.asked) if exchange.asked else None
+                yield from request_violations(self.came(exchange), name, deadline_s)
 
 
 def told(code: int, text: str | None = None, size: int | None = None) -> CallResult:

@@ -24,9 +24,19 @@ def recipe(stem: str, *packages: str, what: str = "grpc-go's programs") -> Recip
     return Recipe(stem, what, "Go", ("go.mod", "go.sum", "**/*.go"), ("go",), commands)
 
 
+def _built(sources: Path, builds: Path) -> tuple[Path, str]:
+    return built(recipe("grpc_go", "./server", "./client", "./call"), sources, builds)
+
+
+def call_command(sources: Path = SOURCES, builds: Path = BUILDS) -> list[str]:
+    """The command that makes one call, without its target. Raises Missing and BuildFailed."""
+    programs, _ = _built(sources, builds)
+    return [str(programs / "call")]
+
+
 def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
     """The commands, of programs that are built if need be. Raises Missing without Go or sources, and BuildFailed."""
-    programs, how = built(recipe("grpc_go", "./server", "./client"), sources, builds)
+    programs, how = _built(sources, builds)
     server, client = ([str(programs / program)] for program in ("server", "client"))
     return Commands(server, client, f"grpc-go {pinned_version(sources)}, {how}")
 

@@ -36,6 +36,28 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
+_CORE_CLIENT: Final = {
+    "GRP-11.informational": "a 1xx response makes the call UNKNOWN",
+    "GRP-13.cut-*": "an answer that ends inside its message is OK, without a reply",
+    "GRP-13.flag-2*": "any compressed flag is taken for 1 or for 0",
+    "GRP-13.flag-128": "any compressed flag is taken for 1 or for 0",
+    "GRP-13.no-message*": "OK without a message is OK, without a reply",
+    "GRP-13.not-a-number-sign": "a grpc-status of +0 is OK",
+    "GRP-13.two-messages*": "two messages to a unary call wait for the deadline, or are OK",
+    "GRP-14.data-frame-padding": "padded DATA is a stream error (grpc/grpc#9779)",
+}
+KNOWN_CLIENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "plait": {},
+    "plait_sync": {},
+    "grpcio": _CORE_CLIENT | {"GRP-13.not-protobuf": "a message that cannot be parsed is OK, without a reply"},
+    "grpcio_sync": _CORE_CLIENT,
+    "grpc_go": {
+        "GRP-11.*-grpc": "with gRPC's content-type the HTTP status is not looked at",
+        "GRP-13.not-a-number-minus": "a grpc-status of -1 is passed on",
+        "GRP-13.not-a-number-sign": "a grpc-status of +0 is OK",
+    },
+}
+
 
 def surprises(failing: set[str], known: Mapping[str, str]) -> list[str]:
     """Cases that fail and are not known to, and patterns that nothing fails by."""
