@@ -26,9 +26,12 @@ from interop.conformance.script import STREAM, data, ping
 from interop.conformance.stacks import connector as stack
 from interop.conformance.table import all_cases, select
 from tests.interop.conformance.fakes import WRONG_CODE, Fake, case, frame_type, lingering, run, with_code
+from tests.interop.conformance.grpc.servers import results_of, server_cases
 from tests.interop.conformance.screenshots import BYTES_MAX, PICTURES, take
+from tests.interop.conformance.servers import plait
 from tests.interop.conformance.test_verdicts import SHORT_PING
 from tests.support.chromium import DESKTOP, PHONE, Chromium, Page
+from tests.support.tls import TlsFiles
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
 HOSTILE = b"<script>hacked=1</script><img src=x onerror=hacked=1>\"'&\x00\xff\xfe\x1b[31m"
@@ -281,6 +284,25 @@ def test_a_page_that_cannot_be_written_is_told_before_the_run(
     path = str(tmp_path / "no" / "report.html")
     assert main(["conformance", "memory", "--html", path, "SET-01.empty"]) == 2
     assert capsys.readouterr() == ("", f"interop conformance: cannot write {path}: No such file or directory\n")
+
+
+def test_a_server_is_named_and_so_is_tls(tmp_path: Path, tls_files: TlsFiles) -> None:
+    path = tmp_path / "report.html"
+    with plait("--tls-cert", str(tls_files.cert), "--tls-key", str(tls_files.key)) as address:
+        command = ["conformance", "server", address, "PNG-01.on-stream", "--tls", "--echo-path", "/echo"]
+        assert main([*command, "--html", str(path)]) == 0
+    page = Strict(path.read_text("utf-8"))
+    assert f"Conformance of the server {address}, over TLS" in page.text
+    assert [(c["id"], c["data-outcome"]) for c in page.cases()] == [("server-png-01.on-stream", "exact")]
+
+
+def test_calls_have_sections_of_their_own() -> None:
+    page = parsed(*results_of("plait", [each for each in server_cases() if each.group == "GRP-01"]))
+    assert_links_lead_somewhere(page)
+    assert "gRPC over HTTP/2" in page.text
+    assert "§1 Request headers" in page.text
+    assert "grpc-status=0" in page.text
+    assert "decides: tolerated" in page.text
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ def test_a_page_allows_its_own_style_and_script_and_nothing_else() -> None:
     assert html.startswith("<!DOCTYPE html>\n<html lang=")
     assert "<title>A &lt; B</title>" in html
     assert "<script>void 0;</script>" in html
+    assert "<main>\n<p>Body.</p>\n</main>" in html
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in html
 
 
