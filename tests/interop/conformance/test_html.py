@@ -457,6 +457,15 @@ def test_dark_is_dark(browser: Chromium, written: Path) -> None:
     assert dark_ground < 100 < dark_ink
 
 
+def test_on_paper_the_failures_are_unfolded(browser: Chromium, written: Path) -> None:
+    page = browser.open(written.as_uri())
+    page.call("Emulation.setEmulatedMedia", media="print")
+    visible = "(id => document.getElementById(id).querySelector('ol').checkVisibility({contentVisibilityAuto: true}))"
+    assert page.evaluate(f"{visible}('server-frm-01.0x0a')")
+    assert not page.evaluate(f"{visible}('server-frm-01.0x0b')")
+    assert not page.evaluate("document.getElementById('filter').checkVisibility()")
+
+
 def test_nothing_hostile_runs(browser: Chromium, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
     path.write_text(as_html(hostile_results(), Level.SHOULD, HOSTILE.decode("latin-1")), "utf-8")
