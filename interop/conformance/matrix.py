@@ -1,7 +1,7 @@
 """The published matrix: the kit on servers and clients of others, as data that the pages are made of.
 
     row = run_server(SERVERS["nginx"], plan)        # a server for the length of the run, all cases, the worst of each
-    matrix = Matrix("2026-11-27", "Linux x86_64", (row,))
+    matrix = Matrix("Linux x86_64", "each case whole", (row,))
     text = as_markdown(matrix, FINDINGS)            # `matrix_page`, `matrix_html`
 
 A `CaseLine` is a case with the worst of its deliveries. It counts under the strongest level that was broken: a MUST
@@ -69,6 +69,10 @@ class Row:
     version: str = ""
     install: str = ""
     answers: str = ""
+    note: str = ""
+    date: str = ""
+    """The day on which it was run, as ISO 8601 writes it."""
+
     problem: str = ""
     lines: tuple[CaseLine, ...] = ()
 
@@ -97,11 +101,15 @@ class Row:
 class Matrix:
     """All of it."""
 
-    date: str
     system: str
     how: str
     """How the cases were run, for the reader."""
     rows: tuple[Row, ...]
+
+    @property
+    def dates(self) -> str:
+        """The day on which all was run, or the first and the last."""
+        return " to ".join(dict.fromkeys((min(row.date for row in self.rows), max(row.date for row in self.rows))))
 
     def as_json(self) -> str:
         """The document that `from_json` reads."""
@@ -166,7 +174,9 @@ def counts(lines: Iterable[CaseLine], section_of: Callable[[CaseLine], str]) -> 
 
 def run_server(peer: ServerPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None) -> Row:
     """The row of a server: it is started, all cases are run, it is ended."""
-    row = Row(peer.name, Role.SERVER.value, peer.title, install=peer.install, answers=peer.answers)
+    row = Row(peer.name, Role.SERVER.value, peer.title, install=peer.install, answers=peer.answers, note=peer.note)
+    if peer.deliveries:
+        plan = dataclasses.replace(plan, deliveries=peer.deliveries)
     try:
         row = dataclasses.replace(row, version=peer.version())
         with running(peer) as port:

@@ -9,11 +9,13 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from interop.conformance import commands
 from interop.conformance.matrix import Matrix, Row, from_json, run_client, run_server
+from interop.conformance.matrix_html import as_html
 from interop.conformance.matrix_page import as_markdown
 from interop.conformance.model import Case, Level, Role
 from interop.conformance.peers.clients import CLIENTS
@@ -37,8 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", action="extend", metavar="NAME", type=_name, help="only these peers")
     parser.add_argument("--programs", metavar="DIR", help="look for programs there first, e.g. the bin of a venv")
     parser.add_argument("--markdown", metavar="FILE", help="write the page to FILE")
+    parser.add_argument("--html", metavar="FILE", help="write the page to FILE, with every case")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
-    parser.add_argument("--from-json", metavar="FILE", help="run nothing: make the pages of figures that were written")
+    parser.add_argument(
+        "--from-json",
+        metavar="FILE",
+        help="run nothing, or what --only names: the rest is what --json wrote to FILE",
+    )
     parser.add_argument(
         "--timeout", type=seconds_from, default=TIMEOUT_S, metavar="S", help="seconds to wait (default: 3)"
     )
@@ -48,16 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit status: 0 when something was run and nothing that is here could not be."""
-    for path in filter(None, (arguments.json, arguments.markdown)):
+    for path in filter(None, (arguments.json, arguments.markdown, arguments.html)):
         try:
             open(path, "ab").close()
         except OSError as error:
             return _refuse(f"cannot write {path}: {error.strerror}")
+    known = None
     if arguments.from_json:
         try:
-            matrix = from_json(Path(arguments.from_json).read_text("utf-8"))
+            known = from_json(Path(arguments.from_json).read_text("utf-8"))
         except (OSError, ValueError, TypeError, LookupError) as error:
             return _refuse(f"{arguments.from_json} holds no matrix: {error}")
+    if known is not None and not arguments.only:
+        matrix = known
     else:
         cases = select(all_cases(), section=arguments.section, ids=arguments.ids)
         if not cases:
@@ -68,10 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
             )
         with ends_on_sigterm():
             matrix = run_all(cases, arguments)
+        if known is not None:
+            matrix = merged(known, matrix)
     if arguments.json:
         Path(arguments.json).write_text(matrix.as_json(), "utf-8")
     if arguments.markdown:
         Path(arguments.markdown).write_text(as_markdown(matrix, FINDINGS), "utf-8")
+    if arguments.html:
+        Path(arguments.html).write_text(as_html(matrix, FINDINGS), "utf-8")
     broken = [row for row in matrix.rows if row.problem and not row.problem.startswith("not here")]
     return commands.PASSED if matrix.rows and not broken else commands.FAILED
 
@@ -80,6 +94,7 @@ def run_all(cases: Sequence[Case], arguments: argparse.Namespace) -> Matrix:
     """The matrix of the peers that the arguments name; a line on standard error for each, when it is done."""
     plan = Plan(DELIVERIES[arguments.delivery], arguments.parallel, arguments.timeout)
     names = [name for name in NAMES if not arguments.only or name in arguments.only or _plain(name) in arguments.only]
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
     rows: list[Row] = []
     for name in names:
         role = Role(name.partition("/")[0])
@@ -92,11 +107,18 @@ def run_all(cases: Sequence[Case], arguments: argparse.Namespace) -> Matrix:
             row = run_client(CLIENTS[_plain(name)], own, plan, progress.update)
         progress.clear()
         print(f"{name:18} {_told(row)}  ({time.monotonic() - begin_s:.0f} s)", file=sys.stderr, flush=True)
-        rows.append(row)
+        rows.append(replace(row, date=date))
     how = f"each case {'whole and octet by octet' if len(plan.deliveries) > 1 else plan.deliveries[0].value}"
     how += f", {plan.parallel} connections at once, {plan.timeout_s:g} s for an answer"
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return Matrix(datetime.datetime.now(datetime.UTC).date().isoformat(), system, how, tuple(rows))
+    return Matrix(system, how, tuple(rows))
+
+
+def merged(known: Matrix, new: Matrix) -> Matrix:
+    """The new rows in the place of the known ones, all in the usual order."""
+    rows = {row.key: row for row in (*known.rows, *new.rows)}
+    order = [name for name in NAMES if name in rows] + [name for name in rows if name not in NAMES]
+    return replace(new, rows=tuple(rows[name] for name in order))
 
 
 def _told(row: Row) -> str:

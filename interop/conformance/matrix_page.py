@@ -37,7 +37,7 @@ def as_markdown(matrix: Matrix, findings: Sequence[Finding]) -> str:
         "# HTTP/2 conformance of servers and clients",
         ORIGIN,
         INTRODUCTION,
-        f"Run on {matrix.date}, {matrix.system}; {matrix.how}.",
+        f"Run on {matrix.dates}, {matrix.system}; {matrix.how}.",
     ]
     for role in Role:
         rows = [row for row in matrix.rows if row.role == role.value]
@@ -122,6 +122,7 @@ def _anchor(row: Row) -> str:
 def _peer(row: Row, findings: Sequence[Finding]) -> list[str]:
     """The blocks about one server or client."""
     answers = f" Requests are answered by {row.answers}." if row.answers else ""
+    answers += f" {row.note}" if row.note else ""
     header = ("rules of level", "cases", "passed", *(f"broke a {level.name}" for level in LEVELS), "skipped")
     body = []
     for level in LEVELS:

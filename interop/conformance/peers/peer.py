@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from interop.conformance.run import Delivery
 from interop.peers.peer import Missing
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
@@ -103,7 +104,11 @@ class ServerPeer:
     status: int = 200
     """What GET of `path` is answered with."""
 
-    environment: tuple[tuple[str, str], ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    """The only deliveries that say something, where the others do not: `note` says why."""
+
+    note: str = ""
+    """A sentence for the reader, where something is special."""
 
 
 @dataclass(frozen=True)

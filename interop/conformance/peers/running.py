@@ -44,7 +44,7 @@ def running(peer: ServerPeer) -> Iterator[int]:
             place = Place(directory, free_port(), backend_port)
             output = stack.enter_context(tempfile.TemporaryFile())
             try:
-                stack.enter_context(_process(peer.setup(place), place, dict(peer.environment), output))
+                stack.enter_context(_process(peer.setup(place), place, output))
             except StartFailed:
                 if attempt == ATTEMPTS:
                     raise
@@ -62,7 +62,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], place: Place, extra: dict[str, str], output: IO[bytes]) -> Iterator[None]:
+def _process(command: Sequence[str], place: Place, output: IO[bytes]) -> Iterator[None]:
     try:
         process = subprocess.Popen(
             command,
@@ -70,7 +70,7 @@ def _process(command: Sequence[str], place: Place, extra: dict[str, str], output
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=place.directory,
-            env={**environment(), **extra},
+            env=environment(),
             start_new_session=True,
         )
     except OSError as error:

@@ -20,12 +20,16 @@ from interop.conformance.peers.peer import (
     version_in,
     version_of,
 )
-from interop.conformance.run import KNOWN_BODY
+from interop.conformance.run import KNOWN_BODY, Delivery
 from interop.peers.builds import Recipe, built
 from interop.peers.peer import Missing
 
 HANDLER = "a handler that answers after the whole request"
 BACKEND = "an HTTP/1.1 backend that answers after the whole request"
+APACHE_NOTE = (
+    "Run whole only: in plaintext it speaks HTTP/1.1 with whoever sends the preface in pieces (HTTP/1.1 400), since it"
+    " looks once at what the first read has brought."
+)
 _ENVOY = "type.googleapis.com/envoy.extensions"
 _MODULES = Path("/usr/lib/apache2/modules")
 
@@ -259,7 +263,7 @@ SERVERS: Final = {
         ),
         ServerPeer(
             "apache2", "Apache httpd, mod_http2 (on nghttp2)", "apt-get install apache2", BACKEND,
-            version_of("apache2", "-v"), _apache, needs_backend=True,
+            version_of("apache2", "-v"), _apache, needs_backend=True, deliveries=(Delivery.WHOLE,), note=APACHE_NOTE,
         ),
         ServerPeer(
             "h2o", "H2O", "apt-get install h2o", BACKEND, version_of("h2o", "--version"), _h2o, needs_backend=True

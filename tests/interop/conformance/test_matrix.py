@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from interop.__main__ import main
 from interop.conformance import matrix_command
 from interop.conformance.checks import Violation
 from interop.conformance.matrix import CaseLine, Matrix, Row, case_lines, counts, from_json
+from interop.conformance.matrix_html import as_html
 from interop.conformance.matrix_page import UNEXPLAINED, as_markdown, explained
 from interop.conformance.model import Case, Level, Outcome, Role
 from interop.conformance.peers.findings import ANY, Finding
@@ -86,11 +88,13 @@ def matrix() -> Matrix:
         CaseLine("SET-01.x", "SHOULD", "RFC 9113 §6.5.2", "Why.", breaks="MAY", outcome="hung", seen="nothing"),
         CaseLine("TLS-01.x", "MUST", "RFC 9113 §9.2", "TLS.", skipped="needs tls"),
     )  # fmt: skip
-    good = Row("good", "server", "A good one", "1.0", "apt-get install good", "a handler", lines=lines[:1])
-    other = Row("other", "server", "Another <one>", "2.0", "pip install other", lines=lines)
-    gone = Row("gone", "server", "Gone", install="apt-get install gone", problem="not here: no gone")
-    client = Row("other", "client", "A client", "3.0", "npm install", lines=lines[:2])
-    return Matrix("2026-01-02", "Linux", "each case whole", (good, other, gone, client))
+    good = Row(
+        "good", "server", "A good one", "1.0", "apt-get install good", "a handler", date="2026-01-02", lines=lines[:1]
+    )
+    other = Row("other", "server", "Another <one>", "2.0", "pip install other", date="2026-01-03", lines=lines)
+    gone = Row("gone", "server", "Gone", install="apt-get install gone", date="2026-01-03", problem="not here: no gone")
+    client = Row("other", "client", "A client", "3.0", "npm install", date="2026-01-03", lines=lines[:2])
+    return Matrix("Linux", "each case whole", (good, other, gone, client))
 
 
 FINDINGS = (Finding(("server/other",), ("PNG",), "Short PINGs are taken."),)
@@ -98,7 +102,7 @@ FINDINGS = (Finding(("server/other",), ("PNG",), "Short PINGs are taken."),)
 
 def test_the_page_has_all_figures_and_what_the_failures_are() -> None:
     page = as_markdown(matrix(), FINDINGS)
-    assert "Run on 2026-01-02, Linux; each case whole." in page
+    assert "Run on 2026-01-02 to 2026-01-03, Linux; each case whole." in page
     assert "| [A good one](#a-good-one-server) | 1.0 | 1 | 1 | 0 | 0 | 0 | 0 |" in page
     assert "| [Another <one>](#another-one-server) | 2.0 | 3 | 1 | 1 | 0 | 1 | 1 |" in page
     assert "- Gone: not here: no gone. To install: apt-get install gone." in page
@@ -148,6 +152,40 @@ def test_the_matrix_of_one_is_run_and_written(tmp_path: Path, capfd: pytest.Capt
     first = page.read_text("utf-8")
     assert main(["conformance", "matrix", "--from-json", str(figures), "--markdown", str(page)]) == 0
     assert page.read_text("utf-8") == first
+
+
+def test_rows_that_are_run_again_take_the_place_of_those_that_are_known() -> None:
+    known = matrix()
+    again = replace(known.rows[1], version="9.9", name="nginx")
+    new = replace(known, rows=(again, replace(known.rows[0], version="8.8")))
+    rows = matrix_command.merged(known, new).rows
+    assert [(row.key, row.version) for row in rows] == [
+        ("server/nginx", "9.9"),
+        ("server/good", "8.8"),
+        ("server/other", "2.0"),
+        ("server/gone", ""),
+        ("client/other", "3.0"),
+    ]
+
+
+def test_the_html_page_has_every_figure_and_every_failed_case() -> None:
+    page = as_html(matrix(), FINDINGS)
+    assert "Run on 2026-01-02 to 2026-01-03, Linux; each case whole." in page
+    assert '<span class="good" title="all passed">1</span>' in page
+    assert '<a class="bad" href="#server-other-rfc-9113-6.7" title="1 broke a MUST">1 of 2</a>' in page
+    assert 'id="server-other-rfc-9113-6.7"' in page
+    assert '<a class="fair" href="#server-other-rfc-9113-6.5" title="1 broke a MAY">1 of 1</a>' in page
+    assert '<span class="none" title="none was run">-</span>' in page
+    assert "Another &lt;one&gt;: server" in page
+    assert "<one>" not in page
+    assert "Gone: not here: no gone. To install: apt-get install gone." in page
+    assert "Short PINGs are taken. (1 case)" in page
+    assert f"{UNEXPLAINED} (1 case)" in page
+    assert "Came: <b>tolerated</b>: all | went" in page
+    assert "(only whole)" in page
+    targets = set(re.findall(r' id="([^"]+)"', page))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= targets
+    assert len(targets) == len(re.findall(r' id="', page))
 
 
 def test_who_is_not_here_is_told_and_is_no_failure(
