@@ -15,20 +15,28 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from interop.conformance import client_command, server
 from interop.conformance.bench import Bench
 from interop.conformance.clients import Program
 from interop.conformance.exchange import Target
-from interop.conformance.model import Case, Level, Role
-from interop.conformance.peers.peer import ClientPeer, ServerPeer
+from interop.conformance.grpc import server as grpc_server
+from interop.conformance.model import Case, Level
+from interop.conformance.peers.grpc_servers import GrpcServerPeer
+from interop.conformance.peers.peer import ClientPeer, ServerPeer, version_in
 from interop.conformance.peers.running import ADDRESS, running
 from interop.conformance.report import stimulus
 from interop.conformance.run import Result, Unusable
 from interop.conformance.sockets import Endpoint
 from interop.peers.peer import BuildFailed, Missing
-from interop.peers.process import StartFailed
+from interop.peers.process import StartFailed, serving
+
+SERVER: Final = "server"
+CLIENT: Final = "client"
+GRPC_SERVER: Final = "grpc-server"
+KINDS: Final = {SERVER: "Servers", CLIENT: "Clients", GRPC_SERVER: "Servers of gRPC"}
+"""What a row is about, in the order of the pages, and how a reader calls it."""
 
 OnResult = Callable[[Result], None]
 _TEXT_MAX = 400
@@ -64,7 +72,7 @@ class Row:
     """One server or client. `problem` says why there are no lines."""
 
     name: str
-    role: str
+    kind: str
     title: str
     version: str = ""
     install: str = ""
@@ -79,7 +87,7 @@ class Row:
     @property
     def key(self) -> str:
         """Unique in the matrix, e.g. "server/nginx"."""
-        return f"{self.role}/{self.name}"
+        return f"{self.kind}/{self.name}"
 
     @property
     def ran(self) -> list[CaseLine]:
@@ -174,7 +182,7 @@ def counts(lines: Iterable[CaseLine], section_of: Callable[[CaseLine], str]) -> 
 
 def run_server(peer: ServerPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None) -> Row:
     """The row of a server: it is started, all cases are run, it is ended."""
-    row = Row(peer.name, Role.SERVER.value, peer.title, install=peer.install, answers=peer.answers, note=peer.note)
+    row = Row(peer.name, SERVER, peer.title, install=peer.install, answers=peer.answers, note=peer.note)
     if peer.deliveries:
         plan = dataclasses.replace(plan, deliveries=peer.deliveries)
     try:
@@ -192,9 +200,27 @@ def run_server(peer: ServerPeer, cases: Sequence[Case], plan: server.Plan, on_re
     return dataclasses.replace(row, lines=case_lines(results))
 
 
+def run_grpc_server(
+    peer: GrpcServerPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None
+) -> Row:
+    """The row of a server of gRPC: cases of the gRPC level, against TestService."""
+    row = Row(peer.name, GRPC_SERVER, peer.title, install=peer.install, answers="the official TestService")
+    try:
+        commands = peer.commands()
+        row = dataclasses.replace(row, version=version_in(commands.version))
+        with serving([*commands.server, "--port", "0"]) as running_server:
+            host, _, port = running_server.address.rpartition(":")
+            endpoint = Endpoint.find(host, int(port), timeout_s=plan.timeout_s)
+            target = grpc_server.reference(endpoint, Target("http", running_server.address, "/"))
+            results = server.run_cases(cases, endpoint, target, grpc_server.of_calls(plan), on_result)
+    except (Missing, BuildFailed, StartFailed, Unusable, OSError) as error:
+        return dataclasses.replace(row, problem=_problem(error))
+    return dataclasses.replace(row, lines=case_lines(results))
+
+
 def run_client(peer: ClientPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None) -> Row:
     """The row of a client, which is started for each case."""
-    row = Row(peer.name, Role.CLIENT.value, peer.title, install=peer.install)
+    row = Row(peer.name, CLIENT, peer.title, install=peer.install)
     try:
         row = dataclasses.replace(row, version=peer.version())
         client = Program(peer.command(), shows_content=peer.shows_content)

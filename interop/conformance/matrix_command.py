@@ -14,12 +14,25 @@ from pathlib import Path
 from typing import Final
 
 from interop.conformance import commands
-from interop.conformance.matrix import Matrix, Row, from_json, run_client, run_server
+from interop.conformance.grpc import table as grpc_table
+from interop.conformance.matrix import (
+    CLIENT,
+    GRPC_SERVER,
+    KINDS,
+    SERVER,
+    Matrix,
+    Row,
+    from_json,
+    run_client,
+    run_grpc_server,
+    run_server,
+)
 from interop.conformance.matrix_html import as_html
 from interop.conformance.matrix_page import as_markdown
 from interop.conformance.model import Case, Level, Role
 from interop.conformance.peers.clients import CLIENTS
 from interop.conformance.peers.findings import FINDINGS
+from interop.conformance.peers.grpc_servers import GRPC_SERVERS
 from interop.conformance.peers.servers import SERVERS
 from interop.conformance.progress import Progress
 from interop.conformance.server import Plan
@@ -27,7 +40,11 @@ from interop.conformance.server_command import DELIVERIES, count_from, seconds_f
 from interop.conformance.table import all_cases, select
 from interop.peers.process import ends_on_sigterm
 
-NAMES: Final = tuple(f"server/{name}" for name in SERVERS) + tuple(f"client/{name}" for name in CLIENTS)
+NAMES: Final = tuple(
+    f"{kind}/{name}"
+    for kind, peers in ((SERVER, SERVERS), (CLIENT, CLIENTS), (GRPC_SERVER, GRPC_SERVERS))
+    for name in peers
+)
 TIMEOUT_S: Final = 3.0
 
 
@@ -69,15 +86,14 @@ def run(arguments: argparse.Namespace) -> int:
     if known is not None and not arguments.only:
         matrix = known
     else:
-        cases = select(all_cases(), section=arguments.section, ids=arguments.ids)
-        if not cases:
+        if not any(_cases(arguments, kind) for kind in KINDS):
             return _refuse("no case is named so")
         if arguments.programs:
             os.environ["PATH"] = os.pathsep.join(
                 (os.path.abspath(arguments.programs), os.environ.get("PATH", os.defpath))
             )
         with ends_on_sigterm():
-            matrix = run_all(cases, arguments)
+            matrix = run_all(arguments)
         if known is not None:
             matrix = merged(known, matrix)
     if arguments.json:
@@ -90,21 +106,23 @@ def run(arguments: argparse.Namespace) -> int:
     return commands.PASSED if matrix.rows and not broken else commands.FAILED
 
 
-def run_all(cases: Sequence[Case], arguments: argparse.Namespace) -> Matrix:
+def run_all(arguments: argparse.Namespace) -> Matrix:
     """The matrix of the peers that the arguments name; a line on standard error for each, when it is done."""
     plan = Plan(DELIVERIES[arguments.delivery], arguments.parallel, arguments.timeout)
     names = [name for name in NAMES if not arguments.only or name in arguments.only or _plain(name) in arguments.only]
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     rows: list[Row] = []
     for name in names:
-        role = Role(name.partition("/")[0])
-        own = [case for case in cases if case.role is role]
-        progress = Progress(sys.stderr, len(own) * len(plan.deliveries), Level.MAY)
+        kind, _, plain = name.partition("/")
+        cases = _cases(arguments, kind)
+        progress = Progress(sys.stderr, len(cases) * len(plan.deliveries), Level.MAY)
         begin_s = time.monotonic()
-        if role is Role.SERVER:
-            row = run_server(SERVERS[_plain(name)], own, plan, progress.update)
+        if kind == SERVER:
+            row = run_server(SERVERS[plain], cases, plan, progress.update)
+        elif kind == CLIENT:
+            row = run_client(CLIENTS[plain], cases, plan, progress.update)
         else:
-            row = run_client(CLIENTS[_plain(name)], own, plan, progress.update)
+            row = run_grpc_server(GRPC_SERVERS[plain], cases, plan, progress.update)
         progress.clear()
         print(f"{name:18} {_told(row)}  ({time.monotonic() - begin_s:.0f} s)", file=sys.stderr, flush=True)
         rows.append(replace(row, date=date))
@@ -112,6 +130,13 @@ def run_all(cases: Sequence[Case], arguments: argparse.Namespace) -> Matrix:
     how += f", {plan.parallel} connections at once, {plan.timeout_s:g} s for an answer"
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return Matrix(system, how, tuple(rows))
+
+
+def _cases(arguments: argparse.Namespace, kind: str) -> Sequence[Case]:
+    """The cases that the arguments name, of a kind of row."""
+    table = grpc_table.all_cases() if kind == GRPC_SERVER else all_cases()
+    role = Role.CLIENT if kind == CLIENT else Role.SERVER
+    return select(table, role=role, section=arguments.section, ids=arguments.ids)
 
 
 def merged(known: Matrix, new: Matrix) -> Matrix:

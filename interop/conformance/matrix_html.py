@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from interop.conformance.clauses import anchor, document_of, document_title, section_title
-from interop.conformance.matrix import CaseLine, Matrix, Row, counts
+from interop.conformance.matrix import KINDS, CaseLine, Matrix, Row, counts
 from interop.conformance.matrix_page import LEVELS, explained
-from interop.conformance.model import Role
 from interop.conformance.page import clause_link, escape, page
 from interop.conformance.peers.findings import Finding
 from interop.conformance.report import section_of_clause, section_order
@@ -45,11 +44,11 @@ def as_html(matrix: Matrix, findings: Sequence[Finding]) -> str:
         '<span class="badge good">nothing</span>. A cell leads to its cases. What the failures are, in words, stands '
         "with each server and client below; this is no ranking.</p>",
     ]
-    for role in Role:
-        rows = [row for row in matrix.rows if row.role == role.value]
+    for kind, title in KINDS.items():
+        rows = [row for row in matrix.rows if row.kind == kind]
         if present := [row for row in rows if not row.problem]:
-            parts.append(f"<h2>{role.value.capitalize()}s</h2>")
-            parts.append(_table(present, f"The {role.value}s, by section"))
+            parts.append(f"<h2>{title}</h2>")
+            parts.append(_table(present, f"{title}, by section"))
         absent = [f"{row.title}: {row.problem}. To install: {row.install}." for row in rows if row.problem]
         if absent:
             parts.append("<p>Not run:</p><ul>" + "".join(f"<li>{escape(text)}</li>" for text in absent) + "</ul>")
@@ -110,7 +109,7 @@ def _peer(row: Row, findings: Sequence[Finding]) -> str:
     told = ", ".join(f"{row.broke(level)} broke a {level.name}" for level in LEVELS)
     skipped = len(row.lines) - len(row.ran)
     parts = [
-        f'<section class="peer"><h2 id="{_anchor(row)}">{escape(row.title)}: {row.role}</h2>',
+        f'<section class="peer"><h2 id="{_anchor(row)}">{escape(row.title)}: {row.kind}</h2>',
         f"<p>Version {escape(row.version)} ({escape(row.install)}).{escape(answers)}{escape(note)}</p>",
         f"<p>Of {len(row.ran)} cases {row.broke(None)} passed, {told}; {skipped} were skipped.</p>",
     ]

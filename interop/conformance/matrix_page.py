@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from interop.conformance.clauses import section_title
-from interop.conformance.matrix import CaseLine, Matrix, Row, counts
-from interop.conformance.model import Level, Outcome, Role
+from interop.conformance.matrix import KINDS, CaseLine, Matrix, Row, counts
+from interop.conformance.model import Level, Outcome
 from interop.conformance.peers.findings import Finding, finding_for
 from interop.conformance.report import section_of_clause, section_order
 
@@ -39,17 +39,17 @@ def as_markdown(matrix: Matrix, findings: Sequence[Finding]) -> str:
         INTRODUCTION,
         f"Run on {matrix.dates}, {matrix.system}; {matrix.how}.",
     ]
-    for role in Role:
-        rows = [row for row in matrix.rows if row.role == role.value]
+    for kind, title in KINDS.items():
+        rows = [row for row in matrix.rows if row.kind == kind]
         if not rows:
             continue
         present = [row for row in rows if not row.problem]
-        blocks += [f"## {role.value.capitalize()}s", _overview(present), _absent(rows)]
-        blocks += [f"### Cases that failed, by section ({role.value}s)", _by_section(present)]
-    for role in Role:
-        for row in matrix.rows:
-            if row.role == role.value and not row.problem:
-                blocks += _peer(row, findings)
+        blocks += [f"## {title}", _overview(present), _absent(rows)]
+        if present:
+            blocks += [f"### Cases that failed, by section: {title}", _by_section(present)]
+    for row in matrix.rows:
+        if not row.problem:
+            blocks += _peer(row, findings)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -105,12 +105,12 @@ def _by_section(rows: Sequence[Row]) -> str:
     for section in sections:
         cases = max(sum(tables[row.key].get(section, Counter())[what] for what in ("ran", "skipped")) for row in rows)
         body.append((f"{section} {section_title(section)}".strip(), cases, *(cell(row, section) for row in rows)))
-    note = "A point: all that were run passed; a dash: none was run.\n\n" if rows else ""
+    note = "A point: all that were run passed; a dash: none was run.\n\n"
     return note + _table(("section", "cases", *(row.name for row in rows)), body)
 
 
 def _heading(row: Row) -> str:
-    return f"{row.title}: {row.role}"
+    return f"{row.title}: {row.kind}"
 
 
 def _anchor(row: Row) -> str:

@@ -273,6 +273,8 @@ GENERIC_CODES = frozenset({int(ErrorCode.PROTOCOL_ERROR), int(ErrorCode.INTERNAL
 """§5.4: these may stand for a more specific code."""
 
 CLIENT_FAULTS = frozenset(range(400, 500))
+BAD_GATEWAY = frozenset({502})
+"""What an intermediary answers that finds out on the way: it has begun to pass the request on, and gives it up."""
 
 SILENT = Pattern(Kind.CLOSED, Outcome.SILENT_CLOSE, breaks=Level.SHOULD)
 """§5.4.1: "Endpoints SHOULD send a GOAWAY frame when ending a connection, providing that circumstances permit it." """
@@ -300,14 +302,16 @@ def stream_error(*codes: ErrorCode, stream: StreamId = STREAM) -> Expectation:
 
 
 def malformed(stream: StreamId = STREAM) -> Expectation:
-    """A malformed message (§8.1.1): a stream error PROTOCOL_ERROR, or, of a server, an answer 4xx before it.
+    """A malformed message (§8.1.1): a stream error PROTOCOL_ERROR, or, of a server, an answer 4xx before it,
+    or 502 of an intermediary.
 
     Of a client, where both halves of the stream have ended and there is nothing to reset: an error for its user.
     """
     error = stream_error(ErrorCode.PROTOCOL_ERROR, stream=stream)
     answer = Pattern(Kind.ANSWER, Outcome.ANSWERED, statuses=CLIENT_FAULTS, best=True)
+    gave_up = Pattern(Kind.ANSWER, Outcome.ANSWERED, statuses=BAD_GATEWAY)
     reported = Pattern(Kind.REPORTED, Outcome.REPORTED, best=True)
-    return Expectation((error.patterns[0], answer, reported, *error.patterns[1:]), stream)
+    return Expectation((error.patterns[0], answer, reported, *error.patterns[1:], gave_up), stream)
 
 
 def answer(*statuses: int, stream: StreamId = STREAM) -> Expectation:
@@ -318,6 +322,13 @@ def answer(*statuses: int, stream: StreamId = STREAM) -> Expectation:
 def works(stream: StreamId = STREAM) -> Expectation:
     """Nothing happens to anybody: every exchange of the script completes, and so does another one."""
     return Expectation((Pattern(Kind.WORKS, Outcome.TOLERATED, best=True),), stream)
+
+
+def or_calm(expectation: Expectation) -> Expectation:
+    """The expectation, and an end of the connection with ENHANCE_YOUR_CALM: what is sent may look like an attack."""
+    calm = frozenset({int(ErrorCode.ENHANCE_YOUR_CALM)})
+    suspicious = Pattern(Kind.CONNECTION_ERROR, Outcome.EXACT, calm, breaks=Level.MAY)
+    return replace(expectation, patterns=(*expectation.patterns, suspicious))
 
 
 def or_waits(expectation: Expectation) -> Expectation:

@@ -18,7 +18,7 @@ MEANING = {
     Outcome.EXACT: "the demanded error with the demanded code",
     Outcome.GENERIC: "PROTOCOL_ERROR or INTERNAL_ERROR in its place, which §5.4 allows",
     Outcome.ESCALATED: "a connection error in the place of a stream error, which §5.4.1 allows",
-    Outcome.ANSWERED: "an HTTP status 4xx, which §8.1.1 allows for a malformed request",
+    Outcome.ANSWERED: "an HTTP status 4xx, or 502 of a proxy, which §8.1.1 allows for a malformed request",
     Outcome.REPORTED: "nothing on the wire, but the client's user was told that the message is malformed",
     Outcome.SILENT_CLOSE: "the end of the connection without GOAWAY: breaks a SHOULD",
     Outcome.TOLERATED: "everything went on working: the best outcome where an error would be wrong, else a fault",

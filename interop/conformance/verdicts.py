@@ -135,9 +135,9 @@ def observe(
 
 
 def _was_refused(tester: Tester, exchange: Exchange) -> bool:
-    """Whether there is a whole answer 4xx, to what a good request gets another one."""
+    """Whether there is an answer 4xx, to what a good request gets another one."""
     usual = tester.target.get.status if tester.target.get is not None else 200
-    return exchange.ended and 400 <= exchange.status < 500 and exchange.status != usual
+    return 400 <= exchange.status < 500 and exchange.status != usual
 
 
 def judge(case: Case, seen: Observation, faults: tuple[Fault, ...], violations: tuple[Violation, ...]) -> Verdict:

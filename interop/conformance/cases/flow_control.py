@@ -18,17 +18,15 @@ from interop.conformance.model import (
     Expectation,
     Finish,
     H2spec,
-    Kind,
     Level,
     Mark,
-    Outcome,
-    Pattern,
     Role,
     Step,
     What,
     connection_error,
     either,
     malformed,
+    or_calm,
     send,
     stream_error,
     works,
@@ -56,11 +54,6 @@ from interop.conformance.script import (
 WINDOW = int(Setting.INITIAL_WINDOW_SIZE)
 MAX_WINDOW = 2**31 - 1
 FLOW_CONTROL = connection_error(ErrorCode.FLOW_CONTROL_ERROR)
-CALM = Expectation(
-    (Pattern(Kind.CONNECTION_ERROR, Outcome.EXACT, frozenset({int(ErrorCode.ENHANCE_YOUR_CALM)}), best=True),)
-)
-"""§10.5: activity that is suspicious MAY be a connection error of this type."""
-
 STREAM_FLOW = stream_error(ErrorCode.FLOW_CONTROL_ERROR)
 HOLD = frozenset({"hold"})
 STREAMS = 17
@@ -123,7 +116,7 @@ def _padding(role: Role) -> Iterator[Case]:
             send(*(frame,) * 50),
         )
         steps = (*opened(role), *batch * 8, Finish())
-        allowed = works() if name == "padded" else either(works(), CALM)  # so many without content are suspicious
+        allowed = works() if name == "padded" else or_calm(works())  # so many without content are suspicious
         yield _case(f"FLW-02.{name}-returned", role, "6.9", reason, steps, allowed)
 
 

@@ -183,7 +183,7 @@ def _caddy(place: Place) -> Sequence[str]:
     protocols h1 h2c
   }}
 }}
-http://127.0.0.1:{place.port} {{
+http://:{place.port} {{
   bind 127.0.0.1
   reverse_proxy 127.0.0.1:{place.backend_port}
 }}

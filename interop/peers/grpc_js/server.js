@@ -77,7 +77,7 @@ const implementation = {
 
   StreamingInputCall(call, callback) {
     let octets = 0;
-    call.on('data', (request) => (octets += request.payload.body.length));
+    call.on('data', (request) => (octets += request.payload?.body?.length ?? 0));
     call.on('end', () => callback(null, { aggregated_payload_size: octets }));
   },
 

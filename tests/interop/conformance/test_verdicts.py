@@ -226,15 +226,18 @@ def test_a_client_that_was_sent_away_may_leave_with_octets_unread(answered: bool
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
+    ("status", "code", "kind", "is_whole"),
     [
-        (400, ErrorCode.STREAM_CLOSED, Kind.ANSWER),  # a refusal, and the reset of the content that came behind it
-        (400, ErrorCode.PROTOCOL_ERROR, Kind.STREAM_ERROR),
-        (200, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR),
-        (404, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR),  # what every request gets from this server
+        (400, ErrorCode.STREAM_CLOSED, Kind.ANSWER, True),  # a refusal, and the reset of what came behind the request
+        (400, ErrorCode.STREAM_CLOSED, Kind.ANSWER, False),
+        (400, ErrorCode.PROTOCOL_ERROR, Kind.STREAM_ERROR, True),
+        (200, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR, True),
+        (404, ErrorCode.STREAM_CLOSED, Kind.STREAM_ERROR, True),  # what every request gets from this server
     ],
 )
-def test_a_reset_behind_a_refusal_takes_nothing_from_it(status: int, code: ErrorCode, kind: Kind) -> None:
+def test_a_reset_behind_a_refusal_takes_nothing_from_it(
+    status: int, code: ErrorCode, kind: Kind, is_whole: bool
+) -> None:
     """RFC 9113 §8.1.1: a server may answer a malformed request before it closes or resets the stream."""
     known = Answer(404 if status == 404 else 200, b"")
     tester = Tester(Role.SERVER, replace(TARGET, get=known), Behaviour())
@@ -242,7 +245,7 @@ def test_a_reset_behind_a_refusal_takes_nothing_from_it(status: int, code: Error
     tester.send(headers(1, *POST), data(1, b"late", end_stream=True))
     tester.take_output()
     block = b"\x48\x03%d" % status
-    tester.receive(build_settings({}) + build_frame(HEADERS, END_HEADERS | END_STREAM, 1, block))
+    tester.receive(build_settings({}) + build_frame(HEADERS, END_HEADERS | (END_STREAM if is_whole else 0), 1, block))
     tester.receive(build_frame(RST_STREAM, 0, 1, int(code).to_bytes(4, "big")))
     seen = observe(tester, tester.exchange(1), crashed="", hung="", unmet="")
     assert seen.kind is kind
