@@ -6,8 +6,13 @@ const containers = [".group", ".section", ".document"].flatMap((name) => [...doc
 const fields = [...form.querySelectorAll("select")];
 const texts = new WeakMap(); // what a case says, in small letters, made when it is first asked for
 
+// Of an exchange, only the frames that there is something to say of: nearly every one has a PING somewhere.
 function says(element, text) {
-  if (!texts.has(element)) texts.set(element, `${element.closest(".section").id} ${element.textContent}`.toLowerCase());
+  if (!texts.has(element)) {
+    const parts = element.querySelectorAll("summary, p, ul, li:has(mark), li:has(em)");
+    const words = [element.closest(".section").id, ...[...parts].map((part) => part.textContent)];
+    texts.set(element, words.join(" ").toLowerCase());
+  }
   return texts.get(element).includes(text);
 }
 

@@ -394,6 +394,10 @@ def test_the_filter_shows_what_fits(browser: Chromium, written: Path, results: l
     page.evaluate("document.forms[0].reset()")
     page.evaluate(f"{choose}('text', 'PING with a STREAM identifier')")
     assert set(shown_cases(page)) == {"server-png-01.on-stream", "server-png-01.ack-on-stream"}
+    page.evaluate(f"{choose}('text', 'type 0x0a')")
+    assert "server-frm-01.0x0a" in shown_cases(page), "a frame that a case is about"
+    page.evaluate(f"{choose}('text', 'plait-01')")
+    assert len(shown_cases(page)) < 10, "and not the PING behind it, which all have"
     page.evaluate(f"{choose}('text', 'no case says this')")
     assert shown_cases(page) == []
 
