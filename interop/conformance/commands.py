@@ -15,9 +15,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from interop.conformance import report, stacks
+from interop.conformance.exchange import Target
 from interop.conformance.html import as_html
 from interop.conformance.junit import as_junit
 from interop.conformance.memory import TARGET, MemoryConnector
@@ -154,7 +155,9 @@ def _add_memory(parser: argparse.ArgumentParser) -> None:
 
 def _run_memory(arguments: argparse.Namespace) -> int:
     try:
-        connector = stacks.connector(arguments.stack)
+        connector = stacks.grpc_connector(arguments.stack) if arguments.grpc else stacks.connector(arguments.stack)
+    except LookupError as error:
+        return refuse(str(error))
     except ImportError as error:
         return refuse(f"the stack {arguments.stack} needs a package: {error}")
     roles = [role for role in connector.roles if arguments.role in (None, role.value)]
@@ -165,17 +168,31 @@ def _run_memory(arguments: argparse.Namespace) -> int:
         return list_cases(cases)
     if problem := unwritable(arguments):
         return refuse(problem)
-    results = [result for case in cases for result in in_memory(case, connector, arguments.splits)]
+    more: dict[str, Any] = {}
+    if arguments.grpc:
+        from interop.conformance.grpc import run, tester
+
+        more = {"run_case": run.run_case, "target": tester.GrpcTarget()}
+    results = [result for case in cases for result in in_memory(case, connector, arguments.splits, **more)]
     return finish(arguments, results, f"the stack {arguments.stack}, in memory")
 
 
-def in_memory(case: Case, connector: MemoryConnector, splits: bool = False) -> list[Result]:
+RunCase = Callable[[Case, MemoryConnector, Target, Options], Result]
+
+
+def in_memory(
+    case: Case,
+    connector: MemoryConnector,
+    splits: bool = False,
+    run_case: RunCase = run_case,
+    target: Target = TARGET,
+) -> list[Result]:
     """A case against a stack in memory: whole, octet by octet and, if asked for, cut at every point."""
-    results = [run_case(case, connector, TARGET, Options(delivery)) for delivery in BOTH_WAYS]
+    results = [run_case(case, connector, target, Options(delivery)) for delivery in BOTH_WAYS]
     if splits and results[0].verdict is not None:
         length = results[0].octets_sent
         points = [point for point in range(1, length) if point <= SPLITS_MAX or point >= length - SPLITS_MAX]
-        results += [run_case(case, connector, TARGET, Options(Delivery.SPLIT, point)) for point in points]
+        results += [run_case(case, connector, target, Options(Delivery.SPLIT, point)) for point in points]
     return results
 
 

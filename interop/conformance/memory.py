@@ -156,7 +156,11 @@ class MemoryConnector:
 
     def connect(self, role: Role) -> MemoryDriver:
         """A new connection. Raises OSError when there is no stack in that role."""
+        return MemoryDriver(self.stack(role))
+
+    def stack(self, role: Role) -> Stack:
+        """A new stack. Raises OSError when there is none in that role."""
         stack = self._server if role is Role.SERVER else self._client
         if stack is None:
             raise ConnectionRefusedError(f"there is no {role.value} to connect to")
-        return MemoryDriver(stack())
+        return stack()

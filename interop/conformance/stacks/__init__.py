@@ -16,3 +16,15 @@ def connector(name: str) -> MemoryConnector:
         raise LookupError(f"there is no stack {name!r}; there are {', '.join(STACKS)}")
     made: MemoryConnector = importlib.import_module(STACKS[name]).connector()
     return made
+
+
+GRPC_STACKS = {"plait": "interop.conformance.grpc.stack"}
+"""The same for the gRPC level."""
+
+
+def grpc_connector(name: str) -> MemoryConnector:
+    """The gRPC stack with that name. Raises LookupError where there is none, ImportError."""
+    if name not in GRPC_STACKS:
+        raise LookupError(f"the stack {name} speaks no gRPC; there are {', '.join(GRPC_STACKS)}")
+    made: MemoryConnector = importlib.import_module(GRPC_STACKS[name]).connector()
+    return made
