@@ -22,8 +22,10 @@ from interop.conformance.bench import Bench
 from interop.conformance.clients import Program
 from interop.conformance.exchange import Target
 from interop.conformance.grpc import server as grpc_server
+from interop.conformance.grpc.bench import GrpcBench
+from interop.conformance.grpc.clients import Program as GrpcProgram
 from interop.conformance.model import Case, Level
-from interop.conformance.peers.grpc_servers import GrpcServerPeer
+from interop.conformance.peers.grpc import GrpcClientPeer, GrpcServerPeer
 from interop.conformance.peers.peer import ClientPeer, ServerPeer, version_in
 from interop.conformance.peers.running import ADDRESS, running
 from interop.conformance.report import stimulus
@@ -35,7 +37,13 @@ from interop.peers.process import StartFailed, serving
 SERVER: Final = "server"
 CLIENT: Final = "client"
 GRPC_SERVER: Final = "grpc-server"
-KINDS: Final = {SERVER: "Servers", CLIENT: "Clients", GRPC_SERVER: "Servers of gRPC"}
+GRPC_CLIENT: Final = "grpc-client"
+KINDS: Final = {
+    SERVER: "Servers",
+    CLIENT: "Clients",
+    GRPC_SERVER: "Servers of gRPC",
+    GRPC_CLIENT: "Clients of gRPC",
+}
 """What a row is about, in the order of the pages, and how a reader calls it."""
 
 OnResult = Callable[[Result], None]
@@ -220,14 +228,40 @@ def run_grpc_server(
 
 def run_client(peer: ClientPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None) -> Row:
     """The row of a client, which is started for each case."""
-    row = Row(peer.name, CLIENT, peer.title, install=peer.install)
+
+    def bench() -> Bench:
+        return Bench(Program(peer.command(), shows_content=peer.shows_content), timeout_s=plan.timeout_s)
+
+    return _run_client(CLIENT, peer, bench, cases, plan, on_result)
+
+
+def run_grpc_client(
+    peer: GrpcClientPeer, cases: Sequence[Case], plan: server.Plan, on_result: OnResult | None = None
+) -> Row:
+    """The row of a client of gRPC, which is started for each case."""
+
+    def bench() -> Bench:
+        return GrpcBench(GrpcProgram(peer.command()), timeout_s=plan.timeout_s)
+
+    return _run_client(GRPC_CLIENT, peer, bench, cases, plan, on_result)
+
+
+def _run_client(
+    kind: str,
+    peer: ClientPeer | GrpcClientPeer,
+    bench_of: Callable[[], Bench],
+    cases: Sequence[Case],
+    plan: server.Plan,
+    on_result: OnResult | None,
+) -> Row:
+    row = Row(peer.name, kind, peer.title, install=peer.install, note=peer.note)
     try:
-        row = dataclasses.replace(row, version=peer.version())
-        client = Program(peer.command(), shows_content=peer.shows_content)
-        with Bench(client, timeout_s=plan.timeout_s) as bench:
+        row = dataclasses.replace(row, version=version_in(peer.version()))
+        with bench_of() as bench:
             bench.check()
             update = on_result or (lambda result: None)
-            results = client_command.run_cases(bench, cases, plan.deliveries, plan.parallel, update)
+            deliveries = peer.deliveries or plan.deliveries
+            results = client_command.run_cases(bench, cases, deliveries, plan.parallel, update)
     except (Missing, BuildFailed, StartFailed, Unusable, OSError) as error:
         return dataclasses.replace(row, problem=_problem(error))
     return dataclasses.replace(row, lines=case_lines(results))

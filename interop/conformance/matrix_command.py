@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from interop.conformance import commands
 from interop.conformance.grpc import table as grpc_table
 from interop.conformance.matrix import (
     CLIENT,
+    GRPC_CLIENT,
     GRPC_SERVER,
     KINDS,
     SERVER,
@@ -24,6 +25,7 @@ from interop.conformance.matrix import (
     Row,
     from_json,
     run_client,
+    run_grpc_client,
     run_grpc_server,
     run_server,
 )
@@ -32,7 +34,7 @@ from interop.conformance.matrix_page import as_markdown
 from interop.conformance.model import Case, Level, Role
 from interop.conformance.peers.clients import CLIENTS
 from interop.conformance.peers.findings import FINDINGS
-from interop.conformance.peers.grpc_servers import GRPC_SERVERS
+from interop.conformance.peers.grpc import GRPC_CLIENTS, GRPC_SERVERS
 from interop.conformance.peers.servers import SERVERS
 from interop.conformance.progress import Progress
 from interop.conformance.server import Plan
@@ -42,7 +44,7 @@ from interop.peers.process import ends_on_sigterm
 
 NAMES: Final = tuple(
     f"{kind}/{name}"
-    for kind, peers in ((SERVER, SERVERS), (CLIENT, CLIENTS), (GRPC_SERVER, GRPC_SERVERS))
+    for kind, peers in ((SERVER, SERVERS), (CLIENT, CLIENTS), (GRPC_SERVER, GRPC_SERVERS), (GRPC_CLIENT, GRPC_CLIENTS))
     for name in peers
 )
 TIMEOUT_S: Final = 3.0
@@ -83,9 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
             known = from_json(Path(arguments.from_json).read_text("utf-8"))
         except (OSError, ValueError, TypeError, LookupError) as error:
             return _refuse(f"{arguments.from_json} holds no matrix: {error}")
-    if known is not None and not arguments.only:
-        matrix = known
-    else:
+    matrix = known or Matrix("", "", ())
+    if known is None or arguments.only:
         if not any(_cases(arguments, kind) for kind in KINDS):
             return _refuse("no case is named so")
         if arguments.programs:
@@ -93,25 +94,31 @@ def run(arguments: argparse.Namespace) -> int:
                 (os.path.abspath(arguments.programs), os.environ.get("PATH", os.defpath))
             )
         with ends_on_sigterm():
-            matrix = run_all(arguments)
-        if known is not None:
-            matrix = merged(known, matrix)
+            for latest in run_all(arguments, matrix):
+                matrix = latest
+                _write(arguments, matrix)
+    _write(arguments, matrix)
+    broken = [row for row in matrix.rows if row.problem and not row.problem.startswith("not here")]
+    return commands.PASSED if matrix.rows and not broken else commands.FAILED
+
+
+def _write(arguments: argparse.Namespace, matrix: Matrix) -> None:
     if arguments.json:
         Path(arguments.json).write_text(matrix.as_json(), "utf-8")
     if arguments.markdown:
         Path(arguments.markdown).write_text(as_markdown(matrix, FINDINGS), "utf-8")
     if arguments.html:
         Path(arguments.html).write_text(as_html(matrix, FINDINGS), "utf-8")
-    broken = [row for row in matrix.rows if row.problem and not row.problem.startswith("not here")]
-    return commands.PASSED if matrix.rows and not broken else commands.FAILED
 
 
-def run_all(arguments: argparse.Namespace) -> Matrix:
-    """The matrix of the peers that the arguments name; a line on standard error for each, when it is done."""
+def run_all(arguments: argparse.Namespace, known: Matrix) -> Iterator[Matrix]:
+    """The matrix, again after each of the peers that the arguments name; a line on standard error when it is done."""
     plan = Plan(DELIVERIES[arguments.delivery], arguments.parallel, arguments.timeout)
     names = [name for name in NAMES if not arguments.only or name in arguments.only or _plain(name) in arguments.only]
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    rows: list[Row] = []
+    how = f"each case {'whole and octet by octet' if len(plan.deliveries) > 1 else plan.deliveries[0].value}"
+    how += f", {plan.parallel} connections at once, {plan.timeout_s:g} s for an answer"
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     for name in names:
         kind, _, plain = name.partition("/")
         cases = _cases(arguments, kind)
@@ -121,21 +128,20 @@ def run_all(arguments: argparse.Namespace) -> Matrix:
             row = run_server(SERVERS[plain], cases, plan, progress.update)
         elif kind == CLIENT:
             row = run_client(CLIENTS[plain], cases, plan, progress.update)
-        else:
+        elif kind == GRPC_SERVER:
             row = run_grpc_server(GRPC_SERVERS[plain], cases, plan, progress.update)
+        else:
+            row = run_grpc_client(GRPC_CLIENTS[plain], cases, plan, progress.update)
         progress.clear()
         print(f"{name:18} {_told(row)}  ({time.monotonic() - begin_s:.0f} s)", file=sys.stderr, flush=True)
-        rows.append(replace(row, date=date))
-    how = f"each case {'whole and octet by octet' if len(plan.deliveries) > 1 else plan.deliveries[0].value}"
-    how += f", {plan.parallel} connections at once, {plan.timeout_s:g} s for an answer"
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return Matrix(system, how, tuple(rows))
+        known = merged(known, Matrix(system, how, (replace(row, date=date),)))
+        yield known
 
 
 def _cases(arguments: argparse.Namespace, kind: str) -> Sequence[Case]:
     """The cases that the arguments name, of a kind of row."""
-    table = grpc_table.all_cases() if kind == GRPC_SERVER else all_cases()
-    role = Role.CLIENT if kind == CLIENT else Role.SERVER
+    table = grpc_table.all_cases() if kind in (GRPC_SERVER, GRPC_CLIENT) else all_cases()
+    role = Role.CLIENT if kind in (CLIENT, GRPC_CLIENT) else Role.SERVER
     return select(table, role=role, section=arguments.section, ids=arguments.ids)
 
 

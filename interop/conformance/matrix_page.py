@@ -21,10 +21,11 @@ What the [conformance kit](conformance.md) finds on servers and clients of other
 with the sections side by side and every failure: [conformance-matrix.html](conformance-matrix.html).
 
 **How to read it.** A case counts under the strongest level of the RFC's words that was broken in it: MUST, SHOULD or
-MAY. Much of SHOULD is the wish to be told why a connection ended, and much of MUST is strictness that no user will ever
-notice, so this is **no ranking**: the sentences say what the failures are. Every server answers GET with a known
-content and POST with its own *after the whole request*, so that what comes in between can be broken. All run as they
-are installed, in plaintext on loopback; cases that need TLS are not in here."""
+MAY. Much of SHOULD is the wish to be told why a connection ended, and much of MUST is strictness that no user will
+ever notice, so this is **no ranking**: the sentences say what the failures are. One fault can be many cases (each
+unknown frame type and each octet of a name is one), so the lines of the list that hold them are counted too. Every
+server answers GET with a known content and POST with its own *after the whole request*, so that what comes in between
+can be broken. All run as they are installed, in plaintext on loopback; cases that need TLS are not in here."""
 
 ORIGIN = """\
 <!-- Written by `make conformance-matrix`. What the failures are, in words, is in interop/conformance/peers/findings.py.
@@ -65,7 +66,16 @@ def _cell(text: str) -> str:
 
 
 def _overview(rows: Sequence[Row]) -> str:
-    header = ("", "version", "cases", "passed", *(f"broke a {level.name}" for level in LEVELS), "skipped")
+    header = (
+        "",
+        "version",
+        "cases",
+        "passed",
+        *(f"broke a {level.name}" for level in LEVELS),
+        "skipped",
+        "lines",
+        "that failed",
+    )
     return _table(
         header,
         (
@@ -76,6 +86,8 @@ def _overview(rows: Sequence[Row]) -> str:
                 row.broke(None),
                 *(row.broke(level) for level in LEVELS),
                 len(row.lines) - len(row.ran),
+                len({line.group for line in row.ran}),
+                len({line.group for line in row.failed}),
             )
             for row in rows
         ),

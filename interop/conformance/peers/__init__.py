@@ -5,7 +5,7 @@
 | what is known of a server or client before it runs                  | `peer`      |
 | the servers: which program, how it is configured, what answers      | `servers`   |
 | the clients: which command makes one request                        | `clients`   |
-| the servers of gRPC: the peers of `python -m interop matrix`        | `grpc_servers` |
+| servers and clients of gRPC, those of `python -m interop matrix`    | `grpc`      |
 | a server for the length of a `with` block, on a free port           | `running`   |
 | what answers behind those that only pass requests on                | `backend`   |
 | handlers and clients in the language of the peer                    | `programs/` |

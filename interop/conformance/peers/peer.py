@@ -21,6 +21,9 @@ _SYSTEM: Final = ("/usr/sbin", "/usr/local/sbin")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*")
 
 
+STARTED: Final = "Run whole only: a program is started for every case."
+
+
 def program(name: str) -> str:
     """The path of a program. Raises Missing."""
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(_SYSTEM))
@@ -121,3 +124,5 @@ class ClientPeer:
     version: Callable[[], str]
     command: Callable[[], Sequence[str]]
     shows_content: bool = True
+    deliveries: tuple[Delivery, ...] = (Delivery.WHOLE,)
+    note: str = STARTED

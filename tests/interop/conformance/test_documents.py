@@ -27,7 +27,7 @@ def test_the_page_names_every_outcome() -> None:
 
 def test_the_commands_on_the_page_are_commands() -> None:
     commands = re.findall(r"^    python -m interop (conformance .*?)(?: +#.*)?$", PAGE, re.MULTILINE)
-    assert len(commands) == 16
+    assert len(commands) == 19
     with plait() as address:
         for command in commands:
             if "client --" not in command and ("--list" in command or "--explain" in command):

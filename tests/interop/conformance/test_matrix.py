@@ -103,8 +103,8 @@ FINDINGS = (Finding(("server/other",), ("PNG",), "Short PINGs are taken."),)
 def test_the_page_has_all_figures_and_what_the_failures_are() -> None:
     page = as_markdown(matrix(), FINDINGS)
     assert "Run on 2026-01-02 to 2026-01-03, Linux; each case whole." in page
-    assert "| [A good one](#a-good-one-server) | 1.0 | 1 | 1 | 0 | 0 | 0 | 0 |" in page
-    assert "| [Another <one>](#another-one-server) | 2.0 | 3 | 1 | 1 | 0 | 1 | 1 |" in page
+    assert "| [A good one](#a-good-one-server) | 1.0 | 1 | 1 | 0 | 0 | 0 | 0 | 1 | 0 |" in page
+    assert "| [Another <one>](#another-one-server) | 2.0 | 3 | 1 | 1 | 0 | 1 | 1 | 2 | 2 |" in page
     assert "- Gone: not here: no gone. To install: apt-get install gone." in page
     assert "| RFC 9113 §6.7 PING | 2 | . | 1 MUST |" in page
     assert "| RFC 9113 §9.2 Use of TLS Features | 1 | - | - |" in page

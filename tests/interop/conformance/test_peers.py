@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from interop.conformance.matrix import run_client, run_server
+from interop.conformance.grpc import table as grpc_table
+from interop.conformance.matrix import run_client, run_grpc_client, run_grpc_server, run_server
+from interop.conformance.matrix_command import NAMES
 from interop.conformance.model import Role
 from interop.conformance.peers import running as running_module
 from interop.conformance.peers.clients import CLIENTS
 from interop.conformance.peers.findings import ANY, FINDINGS, Finding, finding_for
+from interop.conformance.peers.grpc import GRPC_CLIENTS, GRPC_SERVERS
 from interop.conformance.peers.peer import Place, ServerPeer, program, python_with, version_in
 from interop.conformance.peers.running import free_port, running
 from interop.conformance.peers.servers import SERVERS
@@ -194,6 +197,22 @@ def test_a_client_that_is_here_answers_the_simplest_cases(name: str) -> None:
     assert row.failed == []
 
 
+@pytest.mark.parametrize("name", ["plait", "grpcio", "grpc_go"])
+def test_servers_and_clients_of_grpc_answer_the_simplest_cases(name: str) -> None:
+    """Others need builds that take a minute: `make conformance-matrix`."""
+    ids = ("GRP-10", "GRP-12")
+    for row in (
+        run_grpc_server(GRPC_SERVERS[name], select(grpc_table.all_cases(), ids=ids[:1], role=Role.SERVER)[:1], PLAN),
+        run_grpc_client(GRPC_CLIENTS[name], select(grpc_table.all_cases(), ids=ids[1:], role=Role.CLIENT)[:1], PLAN),
+    ):
+        if row.problem.startswith("not here"):
+            pytest.skip(row.problem)
+        assert row.problem == ""
+        assert row.version[:1].isdigit(), row.version
+        assert len(row.ran) == 1
+        assert [line.id for line in row.failed if line.breaks == "MUST"] == []
+
+
 def test_one_that_is_not_here_is_named_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     row = run_server(SERVERS["nginx"], [], PLAN)
@@ -236,8 +255,8 @@ def test_the_first_finding_that_fits_speaks_for_a_failure() -> None:
 
 
 def test_findings_name_peers_and_cases_that_exist() -> None:
-    peers = {f"server/{name}" for name in SERVERS} | {f"client/{name}" for name in CLIENTS} | {ANY}
-    ids = [case.id for case in all_cases()]
+    peers = {*NAMES, ANY}
+    ids = [case.id for case in (*all_cases(), *grpc_table.all_cases())]
     for finding in FINDINGS:
         assert set(finding.peers) <= peers, finding
         for name in finding.cases:
