@@ -32,7 +32,7 @@ from grpc_core.headers import (
 )
 from grpc_core.metadata import Fields, MetadataPairs
 from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
-from grpc_core.wire import MessageError, MessageReader, check_sent_size, frame_message
+from grpc_core.wire import LARGE_BYTES, MessageError, MessageReader, check_sent_size, frame_message, message_pieces
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
 from http2.errors import StreamClosedError, UsageError, error_name
 
@@ -205,8 +205,10 @@ class ClientCall:
         if self.code is None and not self._half_closed:
             self._half_closed = end
             coding = None if plain else self._coding
-            framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
-            self._connection.send_data(self.stream_id, framed, end)
+            pieces = message_pieces(message) if coding is None else message_pieces(*encoded(message, coding))
+            for piece in pieces[:-1]:
+                self._connection.send_data(self.stream_id, piece)
+            self._connection.send_data(self.stream_id, pieces[-1], end)
             counts = self._session.counts
             counts.messages_sent += 1
             counts.message_sent_at = counts.clock()
@@ -414,8 +416,8 @@ class ServerCall:
                 self.send_initial_metadata()
             coding = None if self._next_is_plain else self._coding
             self._next_is_plain = False
-            framed = frame_message(message) if coding is None else frame_message(*encoded(message, coding))
-            self._connection.send_data(self.stream_id, framed)
+            for piece in message_pieces(message) if coding is None else message_pieces(*encoded(message, coding)):
+                self._connection.send_data(self.stream_id, piece)
             counts = self._session.counts
             counts.messages_sent += 1
             counts.message_sent_at = counts.clock()
@@ -425,7 +427,7 @@ class ServerCall:
         if self.is_over:
             return
         check_sent_size(len(message), self._limits.send_bytes_max)
-        if not self.headers_sent and self._coding is None:
+        if not self.headers_sent and self._coding is None and len(message) < LARGE_BYTES:
             trailers = with_fields(_OK_TRAILERS, _status_fields(details, fields) if details else fields)
             try:
                 self._connection.send_response(self.stream_id, RESPONSE_HEAD, frame_message(message), trailers)

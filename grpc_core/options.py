@@ -28,6 +28,8 @@ _CONFIG = Config(
     # A message of the default size limit must not need many round trips; what an unread stream costs stays bounded.
     stream_window_bytes=1_048_576,
     connection_window_bytes=4_194_304,
+    # A frame costs much the same whatever it holds; between those of another stream it must not take long either.
+    frame_bytes_max=65_536,
     # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
     field_list_bytes_max=16_384,
     field_block_bytes_max=_FIELD_BLOCK_BYTES_MIN,

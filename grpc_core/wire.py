@@ -19,6 +19,8 @@ from grpc_core.status import StatusCode
 PREFIX_BYTES = 5
 _SMALL_BYTES = 1024  # pieces below this are gathered: a message in frames of one octet must not cost an object for each
 _GATHERED_BYTES_MAX = 16_384
+LARGE_BYTES = 65_536
+"""A message of this size is worth a frame more, if that spares a copy."""
 RECEIVE_BYTES_MAX = 4 * 1024 * 1024
 """The default of `grpc.max_receive_message_length` in every implementation."""
 
@@ -47,6 +49,13 @@ def frame_message(message: bytes, compressed: bool = False) -> bytes:
     return _pack_prefix(compressed, len(message)) + message
 
 
+def message_pieces(message: bytes, compressed: bool = False) -> tuple[bytes, ...]:
+    """A message with its prefix: in one piece, or, where it is large, in two, so that it is not copied."""
+    if len(message) < LARGE_BYTES:
+        return (_pack_prefix(compressed, len(message)) + message,)
+    return _pack_prefix(compressed, len(message)), message
+
+
 class MessageReader:
     """Finds the messages in the content of a stream, and queues them in `messages`, for others to take.
 
@@ -55,15 +64,16 @@ class MessageReader:
     complete.
     """
 
-    __slots__ = ("_bytes_max", "_chunks", "_needed", "decompress", "messages", "partial_bytes")
+    __slots__ = ("_bytes_max", "_chunks", "_flag", "_needed", "decompress", "messages", "partial_bytes")
 
     def __init__(self, bytes_max: int = RECEIVE_BYTES_MAX, decompress: Decompress | None = None) -> None:
         self._bytes_max = bytes_max
         self.decompress = decompress
         self.messages: deque[Received] = deque()
         self.partial_bytes = 0
-        self._chunks: list[bytes | bytearray] = []
+        self._chunks: list[bytes | bytearray] = []  # of that message: what has come, without a prefix that is complete
         self._needed = PREFIX_BYTES  # octets, from the beginning of the prefix, that the next step needs
+        self._flag = 0
 
     def feed(self, data: bytes) -> None:
         """Take content, and queue the messages that it completes.
@@ -72,29 +82,45 @@ class MessageReader:
         over the limit.
         """
         if self.partial_bytes:
-            self._keep(data)
-            if self.partial_bytes < self._needed:
-                return
-            data = b"".join(self._chunks)
-            self._chunks.clear()
-            self.partial_bytes = 0
+            data = self._resume(data)
         offset = 0
         end = len(data)
-        needed = PREFIX_BYTES
         while end - offset >= PREFIX_BYTES:
             flag, length = _unpack_prefix(data, offset)
             if flag > 1 or 0 <= self._bytes_max < length:
                 raise self._unacceptable(flag, length)
-            stop = offset + PREFIX_BYTES + length
+            offset += PREFIX_BYTES
+            stop = offset + length
             if stop > end:
-                needed += length
+                self._flag = flag
+                self._needed = PREFIX_BYTES + length
+                self.partial_bytes = PREFIX_BYTES
                 break
-            message = data[offset + PREFIX_BYTES : stop]
-            self.messages.append((self._decompressed(message) if flag else message, stop - offset, flag))
+            message = data[offset:stop]
+            self.messages.append((self._decompressed(message) if flag else message, PREFIX_BYTES + length, flag))
             offset = stop
-        self._needed = needed
         if offset < end:
             self._keep(data[offset:] if offset else data)
+
+    def _resume(self, data: bytes) -> bytes:
+        """Take what is missing of the message that is not complete; return what follows it."""
+        missing = self._needed - self.partial_bytes
+        if len(data) < missing:
+            self._keep(data)
+            return b""
+        chunks = self._chunks
+        needed = self._needed
+        self.partial_bytes = 0
+        self._needed = PREFIX_BYTES
+        if needed == PREFIX_BYTES:  # its length was not known
+            data = b"".join([*chunks, data])
+            chunks.clear()
+            return data
+        chunks.append(data[:missing])
+        message = b"".join(chunks)
+        chunks.clear()
+        self.messages.append((self._decompressed(message) if self._flag else message, needed, self._flag))
+        return data[missing:]
 
     def _keep(self, data: bytes) -> None:
         """Keep a piece of a message that is not complete."""

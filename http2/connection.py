@@ -111,7 +111,7 @@ class Connection:
         self.output_data_bytes = 0
 
         self._reader = FrameReader(expect_preface=not is_client)
-        self._output: list[bytes] = [PREFACE] if is_client else []
+        self._output: list[bytes | memoryview] = [PREFACE] if is_client else []
         self._output_taken = False
         self._reply_bytes = 0
         self._pings: deque[bytes] = deque()
@@ -172,8 +172,11 @@ class Connection:
 
     # -- commands in, bytes out ----------------------------------------------------------------------------------------
 
-    def data_to_send(self) -> list[bytes]:
-        """Take the output that is ready, in order; join and write it. Call `next_events` afterwards."""
+    def data_to_send(self) -> list[bytes | memoryview]:
+        """Take the output that is ready, in order; join and write it. Call `next_events` afterwards.
+
+        A piece of a large content is a view of it: joining is the only time that it is copied here.
+        """
         if self.streams.waiting and not self.is_closed:
             self._admit_waiting()
         if self.scheduler.ring:
@@ -418,7 +421,7 @@ class Connection:
         if state >= CLOSED_ENDED:
             self.stream_closed(stream)
 
-    def emit_data(self, stream: Stream, payload: bytes, end_stream: bool) -> None:
+    def emit_data(self, stream: Stream, payload: bytes | memoryview, end_stream: bool) -> None:
         """Put one DATA frame into the output; the caller has checked both windows."""
         length = len(payload)
         self._output.append(build_data_header(length, stream.id, end_stream))

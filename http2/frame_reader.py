@@ -44,14 +44,32 @@ class FrameReader:
         """Handle every frame that is complete with `data`. Raises the connection error that stops it."""
         if self._preface_left:
             data = self._read_preface(data)
+        offset = self._read_tail(c, data) if self._tail else 0
+        if offset < len(data) and not c.is_closed:
+            offset = self._walk(c, data, offset)
+            if offset < len(data):
+                self._tail += data[offset:]
+
+    def _read_tail(self, c: Connection, data: bytes) -> int:
+        """Complete the frame that is kept, and no more of `data` than that; return how much of it was taken."""
         tail = self._tail
-        if tail:
-            tail += data
-            if len(tail) < self._needed:
-                return
-            data = bytes(tail)
-            tail.clear()
         offset = 0
+        while tail and offset < len(data):
+            missing = self._needed - len(tail)
+            tail += data[offset : offset + missing]
+            offset += missing
+            if len(tail) == self._needed:  # of the frame's header, or of all of it
+                known = bytes(tail)
+                tail.clear()
+                if not self._walk(c, known, 0):
+                    tail += known
+        return offset
+
+    def _walk(self, c: Connection, data: bytes, offset: int) -> int:
+        """Handle the frames in `data` from `offset` on; return where the one begins that is not complete.
+
+        `_needed` is then how much of it has to be there before it is worth another look.
+        """
         end = len(data)
         needed = FRAME_HEADER_BYTES
         while end - offset >= FRAME_HEADER_BYTES:
@@ -72,10 +90,9 @@ class FrameReader:
             except StreamError as error:
                 c.fail_stream(error)
             if c.is_closed:
-                return
+                return end
         self._needed = needed
-        if offset < end:
-            tail += data[offset:]
+        return offset
 
     def _read_preface(self, data: bytes) -> bytes:
         """§3.4: compare with the client's preface as far as it has come; return what follows it."""

@@ -62,7 +62,7 @@ class Scheduler:
                 c.events.append(StreamWritable(stream.id))
 
 
-def _take(stream: Stream, room: int) -> bytes:
+def _take(stream: Stream, room: int) -> bytes | memoryview:
     """Up to `room` octets from the front of the queue; small pieces are joined into one frame."""
     queue = stream.queue
     assert queue is not None
@@ -77,6 +77,4 @@ def _take(stream: Stream, room: int) -> bytes:
         parts.append(chunk)
         left -= len(chunk)
     stream.queued_bytes -= room - left
-    if len(parts) == 1 and isinstance(parts[0], bytes):
-        return parts[0]
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from grpc_core.status import StatusCode
 from grpc_core.wire import (
+    LARGE_BYTES,
     PREFIX_BYTES,
     RECEIVE_BYTES_MAX,
     MessageError,
@@ -17,6 +18,7 @@ from grpc_core.wire import (
     Received,
     check_sent_size,
     frame_message,
+    message_pieces,
     too_large,
 )
 from tests.support.strategies import chunked, cut_lists
@@ -203,6 +205,14 @@ def test_a_message_in_pieces_of_two_octets_costs_its_size_and_little_more() -> N
     assert held <= size * 1.2, f"{held} octets are held for {size}"
     rest = len(framed) - reader.partial_bytes
     assert feed(reader, framed[-rest:]) == [(framed[5:], len(framed), 0)]
+
+
+@pytest.mark.parametrize("size", [0, 1, LARGE_BYTES - 1, LARGE_BYTES, LARGE_BYTES + 1])
+def test_a_large_message_is_not_copied_for_its_prefix(size: int) -> None:
+    payload = bytes(size)
+    pieces = message_pieces(payload, True)
+    assert b"".join(pieces) == frame_message(payload, True)
+    assert (pieces[-1] is payload) == (size >= LARGE_BYTES)
 
 
 def test_the_messages_before_one_that_cannot_be_read_are_not_lost() -> None:
