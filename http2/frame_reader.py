@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 class FrameReader:
     """Splits what arrives into frames. Holds at most one incomplete frame."""
 
-    __slots__ = ("_needed", "_preface_left", "_tail", "saw_http_1")
+    __slots__ = ("_needed", "_preface_due", "_start", "_tail", "saw_http_1")
 
     def __init__(self, expect_preface: bool) -> None:
         self._tail = bytearray()
         self._needed = 0
-        self._preface_left = PREFACE if expect_preface else b""
+        self._preface_due = expect_preface
+        self._start = b""  # what has come while the preface is due
         self.saw_http_1 = False
 
     @property
@@ -42,7 +43,7 @@ class FrameReader:
 
     def read(self, c: Connection, data: bytes) -> None:
         """Handle every frame that is complete with `data`. Raises the connection error that stops it."""
-        if self._preface_left:
+        if self._preface_due:
             data = self._read_preface(data)
         offset = self._read_tail(c, data) if self._tail else 0
         if offset < len(data) and not c.is_closed:
@@ -96,12 +97,15 @@ class FrameReader:
 
     def _read_preface(self, data: bytes) -> bytes:
         """§3.4: compare with the client's preface as far as it has come; return what follows it."""
-        expected = self._preface_left
-        part = data[: len(expected)]
-        if expected.startswith(part):
-            self._preface_left = expected[len(part) :]
-            return data[len(part) :]
-        seen = PREFACE[: len(PREFACE) - len(expected)] + data
+        seen = self._start + data
+        part = seen[: len(PREFACE)]
+        if PREFACE.startswith(part):
+            self._preface_due = len(part) < len(PREFACE)
+            self._start = part if self._preface_due else b""
+            return seen[len(part) :]
+        if may_become_http_1(seen):
+            self._start = seen
+            return b""
         self.saw_http_1 = is_http_1(seen)
         raise errors.ConnectionError(
             ErrorCode.PROTOCOL_ERROR, f"the connection begins with {describe_start(seen)}", "RFC 9113 §3.4"
@@ -131,6 +135,15 @@ def is_http_1(data: bytes) -> bool:
     return bool(space) and method.isalpha() and method.isupper() and (rest[:1] == b"/" or b"HTTP/1" in rest)
 
 
+def may_become_http_1(data: bytes) -> bool:
+    """Whether octets that are no preface may be the first ones of a request line, so that more of it must tell."""
+    method, _, rest = bytes(data[:_REQUEST_LINE_BYTES]).partition(b" ")
+    is_unfinished = len(data) < _REQUEST_LINE_BYTES and b"\n" not in rest and not is_http_1(data)
+    return is_unfinished and method.isalpha() and method.isupper() and len(method) <= _METHOD_BYTES
+
+
+_METHOD_BYTES = 16  # longer than every registered method that is asked of anybody
+_REQUEST_LINE_BYTES = 256  # of CONNECT and OPTIONS, whose targets do not begin with a slash
 _HTTP = int.from_bytes(b"HTTP", "big")
 
 

@@ -12,7 +12,7 @@ from http2.config import Config
 from http2.connection import Connection
 from http2.errors import ErrorCode
 from http2.events import ConnectionTerminated, Event, RequestReceived
-from http2.frame_reader import HTTP_1_ANSWER, describe_start, frame_name, is_http_1
+from http2.frame_reader import HTTP_1_ANSWER, describe_start, frame_name, is_http_1, may_become_http_1
 from http2.frames import (
     ACK,
     CONTINUATION,
@@ -84,16 +84,19 @@ def test_another_beginning_ends_the_connection_and_says_what_it_looked_like(open
     peer.connection_failed("no preface", ErrorCode.PROTOCOL_ERROR, 0, text, "RFC 9113 §3.4")
 
 
-@pytest.mark.parametrize("cut", [False, True])
-def test_an_http_1_request_gets_an_answer_in_its_own_language(cut: bool) -> None:
-    """PRE-13: also one that asks for an upgrade; its first octet is the preface's."""
+@pytest.mark.parametrize("cut", [0, 1, 2, 4, 5, 100])
+@pytest.mark.parametrize(
+    "line", [b"POST / HTTP/1.1", b"GET / HTTP/1.1", b"CONNECT h:1 HTTP/1.1", b"OPTIONS * HTTP/1.1"]
+)
+def test_an_http_1_request_gets_an_answer_in_its_own_language(line: bytes, cut: int) -> None:
+    """PRE-13: also one that asks for an upgrade, and wherever it is cut; the P of POST is the preface's."""
     connection = Connection.server()
-    request = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
-    events = connection.receive_data(request[:1] if cut else b"")
-    events += connection.receive_data(request[1:] if cut else request)
+    request = line + b"\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+    events = connection.receive_data(request[:cut])
+    events += connection.receive_data(request[cut:])
     code, reason = failure(connection)
     assert code == ErrorCode.PROTOCOL_ERROR
-    assert "an HTTP/1 request, but this port speaks only HTTP/2: b'POST / HTTP/1.1" in reason
+    assert f"an HTTP/1 request, but this port speaks only HTTP/2: b'{line.decode()[:3]}" in reason
     assert connection.data_to_send() == [HTTP_1_ANSWER]
     assert events == [connection.termination]
     head, _, body = HTTP_1_ANSWER.partition(b"\r\n\r\n")
@@ -105,6 +108,25 @@ def test_the_http_1_answer_is_not_mixed_with_frames_that_are_already_out() -> No
     connection.data_to_send()
     connection.receive_data(b"GET / HTTP/1.1\r\n\r\n")
     assert b"".join(connection.data_to_send())[3] == GOAWAY
+
+
+@pytest.mark.parametrize(
+    ("start", "answer"),
+    [
+        (b"G", True),
+        (b"PRI ", True),
+        (b"CONNECT a.long.name:443", True),
+        (b"OPTIONS * HTTP/1", False),  # it has become one
+        (b"GET /", False),
+        (b"get", False),
+        (b"SSH-", False),
+        (b"A" * 17, False),
+        (b"CONNECT " + b"a" * 248, False),
+        (b"HELO example.com\r\n", False),
+    ],
+)
+def test_what_may_become_http_1(start: bytes, answer: bool) -> None:
+    assert may_become_http_1(start) is answer
 
 
 @pytest.mark.parametrize(
