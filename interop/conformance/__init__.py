@@ -17,7 +17,7 @@
 | one case through a driver: script, barrier, probes           | `run`                                           |
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |
 | connections over TCP and TLS                                 | `sockets`                                       |
-| a server on the network: what it speaks, all cases at it     | `server`, `server_command`                      |
+| a server on the network: what it speaks, all cases at it     | `server`, `server_command`, `reference`         |
 | clients that connect by themselves, and where they are tested| `clients`, `bench`, `client_command`            |
 | results for a reader; the command line                       | `report`, `junit`, `progress`, `commands`       |
 | a run frame by frame; results as a page for a browser        | `transcript`, `html`, `assets/`                 |

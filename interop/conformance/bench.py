@@ -34,6 +34,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from select import POLLIN, poll
@@ -45,6 +46,8 @@ from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role, TlsOffer
 from interop.conformance.run import (
+    PATIENCE,
+    SECOND_CHANCES,
     Connector,
     Delivery,
     Options,
@@ -369,6 +372,8 @@ class Bench:
     def __init__(self, client: Client, *, tls: bool = False, timeout_s: float = 5.0) -> None:
         self.client = client
         self.timeout_s = timeout_s
+        self._second_chances = SECOND_CHANCES
+        self._lock = threading.Lock()
         self.host = "localhost" if tls else ADDRESS
         self.tls: certificate.Certificate | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="conformance-") if tls else None
@@ -419,7 +424,19 @@ class Bench:
             raise Unusable("; ".join([problem, *(text for text in told if text not in problem)]))
 
     def run(self, case: Case, delivery: Delivery = Delivery.WHOLE) -> Result:
-        """Run a case. One to which the client does not come is `hung`."""
+        """Run a case. One that hangs gets a second run with more time; one to which the client does not come hangs."""
+        result = self._run(case, delivery)
+        if result.verdict is None or result.verdict.outcome is not Outcome.HUNG:
+            return result
+        with self._lock:
+            self._second_chances -= 1
+            if self._second_chances < 0:
+                return result
+        patient = copy(self)
+        patient.timeout_s = PATIENCE * self.timeout_s
+        return patient._run(case, delivery)
+
+    def _run(self, case: Case, delivery: Delivery) -> Result:
         first = next((step for step in case.steps if isinstance(step, Begin)), Begin())
         if not self.client.can_send(first.content, first.head):
             return Result(case, delivery, skipped=self.cannot_send)

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from http2.settings import setting_name
 from interop.conformance.checks import Violation
-from interop.conformance.exchange import Answer, ClientResult, Exchange, Target
+from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.faults import contents, made_again, told
 from interop.conformance.model import (
     Ask,
@@ -48,11 +48,17 @@ from interop.conformance.recording import Notes, Phase
 from interop.conformance.script import CannotDo
 from interop.conformance.tester import Tester
 from interop.conformance.verdicts import Fault, Verdict, judge, observe
-from interop.conformance.wire import WireFrame, show
+from interop.conformance.wire import WireFrame
 
 KNOWN_BODY = b"A known body, the same for every request.\n"
 """What a server that is made for the kit answers to GET, and what the tester answers to a client."""
 
+
+PATIENCE = 4
+"""So many times as long as usual: what is waited for as long as something comes, and a case that hung, run again."""
+
+SECOND_CHANCES = 16
+"""So many cases that hung are run again in one run: a machine that is busy must not look like a fault."""
 
 FRESH_FAULT = "a fresh connection does not work afterwards"
 
@@ -114,7 +120,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True)
 class Options:
-    """How cases are run. `timeout_s` is how long an answer may take, over sockets."""
+    """How cases are run. `timeout_s` is how long an answer may take, over sockets; of a long one, its next part."""
 
     delivery: Delivery = Delivery.WHOLE
     split_at: int = 0
@@ -168,7 +174,9 @@ class Run:
             delivery = self.options.delivery
             start = self.octets_sent
             self.octets_sent += len(octets)
-            if delivery is Delivery.OCTETS:
+            if self.sent_behind and self.options.leaves:
+                self.driver.send(octets)  # in one piece: who goes when it has its answer would not see the rest of it
+            elif delivery is Delivery.OCTETS:
                 for piece in _one_by_one(octets):
                     self.driver.send(piece)
             elif delivery is Delivery.SPLIT and start < self.options.split_at < self.octets_sent:
@@ -180,7 +188,9 @@ class Run:
 
     def until(self, is_met: Callable[[], bool]) -> bool:
         """Carry octets both ways until something is met, or the connection is over, or the time is up."""
-        deadline = self.driver.now() + self.options.timeout_s
+        timeout_s = self.options.timeout_s
+        deadline = self.driver.now() + timeout_s
+        limit = self.driver.now() + PATIENCE * timeout_s  # for who talks without end, and not about this
         tester = self.tester
         while True:
             self.flush()
@@ -195,8 +205,10 @@ class Run:
                     return False
                 continue  # it was not octets that came, but the word of the client to its user
             self._take(octets)
-            if self.driver.now() > deadline:  # it talks without end, and not about this
+            now = self.driver.now()
+            if now > limit:
                 return is_met()
+            deadline = min(now + timeout_s, limit)  # many round trips may be due, on a machine that is busy
 
     def drain(self) -> bool:
         """Read on after GOAWAY, until the connection ends. False when it does not in time."""
@@ -225,14 +237,21 @@ class Run:
         wait = What.SETTINGS if self.tester.ack_settings else What.SETTINGS_ACK
         return self.until(lambda: self.tester.is_met(Await(wait)))
 
+    def keep(self, step: Send) -> str:
+        """Put the frames of a step into the output, which the next `flush` writes. Nothing is waited for in vain."""
+        tester = self.tester
+        first = len(tester.frames)
+        was_done = tester.all_is_said
+        tester.send(*step.specs)
+        tester.stimulus.update(range(first, len(tester.frames)))
+        self.sent_behind |= was_done or (tester.all_is_said and not tester.frames[-1].ends_stream)
+        return ""
+
     def perform(self, step: Step) -> str:
         """Carry out a step. What it waited for in vain, in words; empty when all went well."""
         tester = self.tester
         if isinstance(step, Send):
-            self.sent_behind |= bool(tester.exchanges) and all(exchange.sent_end for exchange in tester.exchanges)
-            first = len(tester.frames)
-            tester.send(*step.specs)
-            tester.stimulus.update(range(first, len(tester.frames)))
+            self.keep(step)
             self.flush()
         elif isinstance(step, Begin):
             return self._begin(step)
@@ -393,21 +412,46 @@ def _has_asked(tester: Tester) -> Callable[[], bool]:
     return lambda: bool(tester.exchanges)
 
 
+GONE_WITH_ITS_ANSWER = "the client goes when it has its answer, and the script goes on"
+
+
 def _steps(case: Case, run: Run) -> str:
     """The steps, up to one that waits in vain. Raises CannotDo where a client goes before the script is through."""
     for number, step in enumerate(case.steps):
+        rest = case.steps[number:]
+        is_kept = number > 0 and isinstance(step, Send) and isinstance(case.steps[number - 1], Send)
+        if run.options.leaves and not is_kept and _goes_on(rest):
+            _still_there(run)
         if run.tester.is_over and not isinstance(step, Close):
-            rest = case.steps[number:]
-            if run.options.leaves and run.tester.has_left and any(isinstance(s, Send | Begin | Ask) for s in rest):
-                raise CannotDo("the client goes when it has its answer, and the script goes on")
             break
+        # To who goes soon, what the script sends at once is also written at once.
+        is_more = run.options.leaves and len(rest) > 1 and isinstance(rest[1], Send)
         try:
-            problem = run.perform(step)
+            problem = run.keep(step) if is_more and isinstance(step, Send) else run.perform(step)
         except LookupError as error:
             problem = str(error)
+        if problem and run.options.leaves and run.tester.has_left and _goes_on(rest[1:]):
+            raise CannotDo(GONE_WITH_ITS_ANSWER)
         if problem:
             return problem
     return ""
+
+
+def _goes_on(steps: tuple[Step, ...]) -> bool:
+    return any(isinstance(step, Send | Begin | Ask) for step in steps)
+
+
+def _still_there(run: Run) -> None:
+    """The script goes on. A client that has its answer goes, sooner or later; that is not to be a matter of time.
+
+    What is an error shows by the PING: then the connection is over. Raises CannotDo where the client may have gone.
+    """
+    tester = run.tester
+    if not tester.all_is_said:
+        return
+    run.perform(Barrier())
+    if not tester.is_over or tester.has_left:
+        raise CannotDo(GONE_WITH_ITS_ANSWER)
 
 
 def _decision(case: Case, run: Run) -> str:
@@ -457,31 +501,3 @@ def first_exchange(connector: Connector, role: Role, target: Target, timeout_s: 
 
 class Unusable(Exception):
     """Whom is to be tested does not do the simplest thing; the text says what came instead."""
-
-
-def learn(connector: Connector, target: Target, timeout_s: float = 5.0, status: int = 200) -> Target:
-    """The target with the answers that a server gives to the two reference requests; `status` is what GET must get.
-
-    Raises Unusable, OSError."""
-    answers = []
-    for end in (True, False):
-        tester = Tester(Role.SERVER, target, Behaviour())
-        driver = connector.connect(Role.SERVER)
-        run = Run(tester, driver, Options(timeout_s=timeout_s))
-        try:
-            problem = "" if run.handshake() else "SETTINGS and their acknowledgement did not come"
-            problem = problem or run.perform(Begin(end=end)) or run.perform(Finish())
-        finally:
-            driver.close()
-        if problem or tester.foreign:
-            raise Unusable(tester.foreign or driver.crashed or problem)
-        exchange = tester.exchanges[0]
-        if exchange.reset_code is not None and not exchange.ended:
-            raise Unusable(f"the request was reset with {exchange.reset_code:#x}")
-        answers.append(Answer(exchange.status, bytes(exchange.content)))
-    get, post = answers
-    if get.status != status:
-        said = f"GET {target.path} is answered with {get.status} {show(get.content)}".rstrip()
-        raise Unusable(f"{said}; name a path that is answered with {status}")
-    echoes = post.status == 200 and post.content == Finish().content
-    return replace(target, echoes=echoes, get=get, post=post)

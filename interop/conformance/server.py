@@ -22,7 +22,18 @@ from http2.errors import ErrorCode
 from http2.frames import FRAME_HEADER_BYTES, HEADERS, PING, RST_STREAM, SETTINGS, STREAM_ID_MASK, unpack_header
 from interop.conformance.exchange import Target
 from interop.conformance.model import Case, Kind, Outcome
-from interop.conformance.run import FRESH_FAULT, Delivery, Options, Result, Unusable, learn, run_case, with_violations
+from interop.conformance.reference import learn
+from interop.conformance.run import (
+    FRESH_FAULT,
+    PATIENCE,
+    SECOND_CHANCES,
+    Delivery,
+    Options,
+    Result,
+    Unusable,
+    run_case,
+    with_violations,
+)
 from interop.conformance.sockets import Endpoint, SocketConnector, SocketDriver, tls_context
 from interop.conformance.wire import WireFrame, show
 
@@ -32,10 +43,6 @@ GIVE_UP_AFTER = 8
 GONE = "the server has gone"
 NOBODY = "the server answered nobody any more"
 
-SECOND_CHANCES = 16
-"""Cases that hung and are run again, with so much more time: a machine that is busy must not look like a fault."""
-
-PATIENCE = 4
 DYING_S = 0.3
 
 _RETRY_S = 0.05

@@ -168,14 +168,17 @@ class Tester(Recording):
         )
 
     @property
-    def has_left(self) -> bool:
-        """Whether a client has ended the connection when it had all its answers, and nothing to complain of."""
-        if self.role is not Role.CLIENT or not self.has_ended or self.error_goaway is not None:
-            return False
+    def all_is_said(self) -> bool:
+        """Whether every request of a client has its answer, or an end: one that makes no more may go."""
         return bool(self.exchanges) and all(
             exchange.sent_end or exchange.sent_reset is not None or exchange.reset_code is not None
             for exchange in self.exchanges
         )
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a client has ended the connection when it had all its answers, and nothing to complain of."""
+        return self.role is Role.CLIENT and self.has_ended and self.error_goaway is None and self.all_is_said
 
     @property
     def was_asked_again(self) -> bool:

@@ -96,6 +96,8 @@ def _verdict(result: Result) -> str:
     if verdict is None:
         return f"skipped: {result.skipped}"
     broken = f", breaks {verdict.breaks.name}" if verdict.breaks is not None else ""
+    if not verdict.best:
+        broken += f", {verdict.seen}"
     beside = [fault.text for fault in verdict.faults] + [str(violation) for violation in verdict.violations]
     return "; ".join([f"{verdict.outcome.value}{broken}{', best' if verdict.best else ''}", *beside])
 

@@ -201,6 +201,38 @@ def test_a_request_that_is_made_again_elsewhere_is_answered() -> None:
     assert broken(one(Function(again), "CLI-12.refused")) == (Outcome.REPORTED, None, "")
 
 
+@pytest.mark.parametrize("lingers_s", [0.0, 0.3])
+def test_how_fast_a_client_goes_decides_nothing(lingers_s: float) -> None:
+    """It goes when it has been told how its request went, at once or later: what the script does then is not run."""
+
+    def goes(url: str) -> Fetched:
+        async def fetch() -> Answer:
+            client = await connect(url.rstrip("/"))
+            try:
+                response = await client.request("GET", "/", timeout_s=20)
+                return Answer(response.status, await response.read())
+            finally:
+                await asyncio.sleep(lingers_s)
+                await client.close()
+
+        return asyncio.run(fetch())
+
+    wanted = cases("STR-07.priority", "STR-07.window-update", "HPK-18.fields", "HPK-12.twice", "STR-10.no-error")
+    with Bench(Function(goes)) as bench:
+        found = {case.id: bench.run(case) for case in wanted}
+    ran = {name for name, result in found.items() if result.verdict is not None and result.verdict.best}
+    assert ran == {"STR-10.no-error"}
+    skipped = {result.skipped for name, result in found.items() if name not in ran}
+    assert skipped == {"the client goes when it has its answer, and the script goes on"}
+
+
+@pytest.mark.parametrize("delivery", [Delivery.WHOLE, Delivery.OCTETS])
+def test_what_comes_in_one_piece_with_its_answer_a_client_still_sees(delivery: Delivery) -> None:
+    with plait_bench() as bench:
+        results = [bench.run(case, delivery) for case in cases("CLI-07.ended", "STR-06.headers")]
+    assert [result.verdict is not None and result.verdict.outcome for result in results] == [Outcome.EXACT] * 2
+
+
 def test_a_post_that_may_have_been_processed_is_not_made_again() -> None:
     with Bench(Function(plait, post=insistent)) as bench:
         found = {case.id: broken(bench.run(case)) for case in cases("CLI-12")}

@@ -32,7 +32,8 @@ from interop.conformance.model import (
     stream_error,
     works,
 )
-from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, learn, run_case
+from interop.conformance.reference import learn
+from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, run_case
 from interop.conformance.script import (
     GET,
     OK,
