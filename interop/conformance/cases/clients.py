@@ -269,7 +269,7 @@ def _requests() -> Iterator[Case]:
     yield replace(case, behaviour=Behaviour(settings=((int(Setting.MAX_HEADER_LIST_SIZE), 100),)), probe=False)
     reason = "421: the request may be made again on another connection, once; it is no fault of the connection."
     misdirected = headers(STREAM, *_status(b"421"))
-    yield _case("CLI-17.answered", "9.1.1", reason, (Begin(end=True), send(misdirected), Finish()), works())
+    yield _case("CLI-17.answered", "9.1.1", reason, (Begin(end=True), send(misdirected), Finish()), TOLD)
     end = replace(misdirected, flags=misdirected.flags | 1)
     case = _case("CLI-17.again", "9.1.1", reason, (Begin(end=True), send(end), Await(What.RESULT)), TOLD)
     yield replace(case, behaviour=Behaviour(again=(end,)), needs=frozenset({"program"}), probe=False)

@@ -25,7 +25,7 @@ CLIENTS: Final = {
         ),
         ClientPeer(
             "curl", "curl (on nghttp2)", "apt-get install curl", version_of("curl", "--version"),
-            _command("curl", "-sS", "--fail", "--noproxy", "*", "--http2-prior-knowledge"),
+            _command("curl", "-sS", "--noproxy", "*", "--http2-prior-knowledge"),
         ),
         ClientPeer(
             "nghttp", "nghttp, of nghttp2", "apt-get install nghttp2-client", version_of("nghttp", "--version"),

@@ -12,7 +12,6 @@ def main() -> int:
     with httpx.Client(http1=False, http2=True, trust_env=False, timeout=10) as client:
         try:
             response = client.get(sys.argv[1])
-            response.raise_for_status()
         except httpx.HTTPError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return 1

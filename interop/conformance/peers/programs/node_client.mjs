@@ -21,7 +21,7 @@ request.on("end", () => {
 });
 request.on("error", fail);
 request.on("close", () => {
-  if (!ended || request.aborted || request.rstCode !== 0 || status === 0 || status >= 400) {
+  if (!ended || request.aborted || request.rstCode !== 0 || status === 0) {
     fail(`stream closed: status ${status}, code ${request.rstCode}, ended ${ended}, aborted ${request.aborted}`);
   }
   process.stdout.write(Buffer.concat(pieces), () => {

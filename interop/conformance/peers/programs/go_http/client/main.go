@@ -17,9 +17,6 @@ func main() {
 	if err == nil {
 		content, err = io.ReadAll(response.Body)
 	}
-	if err == nil && response.StatusCode >= 400 {
-		err = fmt.Errorf("status %d", response.StatusCode)
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
