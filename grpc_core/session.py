@@ -221,17 +221,17 @@ class ClientSession:
         """Take the connection's events, in order."""
         self.counts.now = self.counts.clock()
         for event in events:
-            if isinstance(event, DataReceived):
+            if type(event) is DataReceived:
                 call = self.calls.get(event.stream_id)
                 if call is None:
                     self.connection.consume(event.stream_id, len(event.data))
                 else:
                     call.on_data(event)
-            elif isinstance(event, ResponseReceived):
+            elif type(event) is ResponseReceived:
                 call = self.calls.get(event.stream_id)
                 if call is not None:
                     call.on_response(event.head, response_info(event.head), event.end_stream)
-            elif isinstance(event, TrailersReceived):
+            elif type(event) is TrailersReceived:
                 call = self.calls.get(event.stream_id)
                 if call is not None:
                     call.on_trailers(response_info(event.head))

@@ -26,7 +26,7 @@ from grpc_core.errors import AioRpcError
 from grpc_core.explanation import Explanation
 from grpc_core.headers import with_fields
 from grpc_core.hedging import CallHedging
-from grpc_core.metadata import Fields, Metadata, encode_metadata
+from grpc_core.metadata import Fields, Metadata, MetadataPairs, encode_metadata
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.target import format_peer
@@ -58,8 +58,8 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         self._code: StatusCode | None = None
         self._details = ""
         self._decided_by = ""
-        self._initial_metadata: Metadata | None = None
-        self._trailing_metadata = Metadata()
+        self._initial_metadata: MetadataPairs | None = None
+        self._trailing_metadata: MetadataPairs = ()
         self._cancelled = False
         self._waiters: list[asyncio.Future[None]] = []
         self._done_callbacks: list[Callable[[Any], None]] = []
@@ -113,12 +113,12 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         """What the server sent before its first message; waits for it."""
         while self._initial_metadata is None and self._code is None:
             await self._changed()
-        return self._initial_metadata if self._initial_metadata is not None else Metadata()
+        return Metadata(*(self._initial_metadata or ()))
 
     async def trailing_metadata(self) -> Metadata:
         """What the server sent with the status; waits for it."""
         await self._over()
-        return self._trailing_metadata
+        return Metadata(*self._trailing_metadata)
 
     async def code(self) -> StatusCode:
         """The status code; waits for it."""
@@ -151,7 +151,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
 
     def headers_received(self) -> None:
         assert self._attempt is not None
-        self._initial_metadata = Metadata(*(self._attempt.initial_metadata or ()))
+        self._initial_metadata = self._attempt.initial_metadata or ()
         self._commit()
         self._wake()
 
@@ -178,9 +178,9 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         code, details = attempt.code, attempt.details
         if code is StatusCode.CANCELLED and self._deadline is not None and self._loop.time() >= self._deadline:
             code, details = StatusCode.DEADLINE_EXCEEDED, DEADLINE_EXCEEDED
-        self._trailing_metadata = Metadata(*attempt.trailing_metadata)
+        self._trailing_metadata = attempt.trailing_metadata
         if self._initial_metadata is None:
-            self._initial_metadata = Metadata(*(attempt.initial_metadata or ()))
+            self._initial_metadata = attempt.initial_metadata or ()
         self._finish(*self._judged(attempt, code, details), attempt.decided_by)
 
     def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
@@ -411,8 +411,8 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         assert self._code is not None
         return AioRpcError(
             self._code,
-            self._initial_metadata if self._initial_metadata is not None else Metadata(),
-            self._trailing_metadata,
+            Metadata(*(self._initial_metadata or ())),
+            Metadata(*self._trailing_metadata),
             self._details,
             self._debug_error_string(),
             self.explain(),
@@ -479,7 +479,8 @@ class UnaryResponse(Call[Request, Response]):
 
     async def _result(self) -> Response:
         try:
-            await self._over()
+            while self._code is None:
+                await self._changed()
         except asyncio.CancelledError:
             self.cancel()
             raise

@@ -55,7 +55,7 @@ def test_a_call_that_is_over_leaves_nothing_to_the_garbage_collector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout", "python", "c"), [(None, 305, 183), (60.0, 339, 216)], ids=["plain", "with a deadline"]
+    ("timeout", "python", "c"), [(None, 302, 183), (60.0, 336, 216)], ids=["plain", "with a deadline"]
 )
 def test_calls_per_unary_rpc(timeout: float | None, python: float, c: float) -> None:
     async def main() -> None:
