@@ -1,6 +1,8 @@
 """The gRPC level of the conformance kit: calls, for servers and for clients of gRPC, whatever their language.
 
     python -m interop conformance server HOST:PORT --grpc         the cases against a server of TestService
+    python -m interop conformance client --grpc -- CMD {target}   the same for a client that prints a status
+    python -m interop conformance memory --grpc                   the same for Plait's own, without sockets
 
 | question                                                    | file                             |
 |-------------------------------------------------------------|----------------------------------|
@@ -11,6 +13,8 @@
 | one case: script, probes, verdict                           | `run`                            |
 | the cases                                                   | `cases/`, found by `table`       |
 | a server on the network                                     | `server`                         |
+| clients, and where they are tested                          | `clients`, `bench`               |
+| asyncio stacks in memory; Plait's own                       | `memory`, `stack`                |
 
 It rests on the HTTP/2 level: the same scripts, drivers, reports and command lines, and the rules that hold for every
 frame are watched here too. A case is about a statement of docs/grpc-wire.md, whose sections 1 to 12 its clause names.

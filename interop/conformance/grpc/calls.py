@@ -31,6 +31,11 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PATH: Final = re.compile(rb"/[^/]+/[^/]+")
 
+WATCHED: Final = frozenset(
+    "W002 W003 W004 W005 W008 W012 W020 W022 W032 W050 W052 W063 W068 W080 W081 W083".split()  # noqa: SIM905
+)
+"""The statements whose keeping is watched in every case."""
+
 
 @dataclass(frozen=True)
 class Message:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from interop.conformance import h2spec
 from interop.conformance.model import Case
 from interop.conformance.table import all_cases, not_by_frames
+from tests.interop.conformance import coverage_grpc
 
 TABLE = Path(__file__).with_name("statements.tsv")
 PAGE = Path(__file__).parents[3] / "docs/coverage.md"
@@ -33,7 +34,8 @@ of h2spec and what is here in their place.
 
 The list of RFC 9113 was made from its text, paragraph by paragraph (neighbouring sentences about one rule are one
 statement). That of RFC 7541, which states most of its rules without key words, was made from its sections and from the
-rules that `hpack_codec` cites. "states" marks a statement without a key word of RFC 2119 that cases are about.
+rules that `hpack_codec` cites. "states" marks a statement without a key word of RFC 2119 that cases are about. At the
+end, the same for gRPC.
 
 This page is written by `python -m tests.interop.conformance.coverage`; `tests/interop/conformance/test_coverage.py`
 fails when it is not up to date, when a statement has neither a case nor a reason, and when a case cites a section that
@@ -119,7 +121,9 @@ def page(table: Iterable[Statement], cases: Collection[Case], without: Mapping[s
 
 def current_page() -> str:
     """What docs/coverage.md should be now."""
-    return page(statements(TABLE.read_text(encoding="utf-8")), all_cases(), not_by_frames())
+    return (
+        page(statements(TABLE.read_text(encoding="utf-8")), all_cases(), not_by_frames()) + coverage_grpc.current_part()
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,10 @@ import sys
 import pytest
 
 from interop.conformance.commands import in_memory
+from interop.conformance.grpc import table as grpc_table
+from interop.conformance.grpc.memory import GrpcMemoryConnector
+from interop.conformance.grpc.run import run_case as grpc_run_case
+from interop.conformance.grpc.tester import GrpcTarget
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Case, Level, Outcome, Role
 from interop.conformance.run import run_case
@@ -15,8 +19,9 @@ from interop.conformance.table import all_cases
 from interop.conformance.verdicts import Verdict
 from tests.interop.conformance.mutants import MUTANTS, PAGE, Mutant, load, page
 
-BY_KEY = {case.key: case for case in all_cases()}
-MUTANTS_MIN = 40
+BY_KEY = {case.key: case for case in (*all_cases(), *grpc_table.all_cases())}
+MUTANTS_MIN = 70
+CALLS = GrpcTarget()
 NEGATIVE = [
     case
     for case in all_cases()
@@ -32,15 +37,17 @@ MAY_CLOSE = ("PRE-04", "PRE-13")
 def test_a_mutant_is_killed_by_the_cases_that_should(mutant: Mutant) -> None:
     connector = mutant.connector()
     assert mutant.killed_by
+    is_grpc = isinstance(connector, GrpcMemoryConnector)
     for key in mutant.killed_by:
-        results = in_memory(BY_KEY[key], connector)
+        case = BY_KEY[key]
+        results = in_memory(case, connector, False, grpc_run_case, CALLS) if is_grpc else in_memory(case, connector)
         assert any(not result.passes(Level.SHOULD) for result in results), f"{key} does not notice {mutant.name}"
 
 
 def test_there_are_enough_mutants_and_each_has_a_name_of_its_own() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= MUTANTS_MIN
     groups = {key.partition("/")[2][:3] for mutant in MUTANTS for key in mutant.killed_by}
-    assert groups >= {"PRE", "FRM", "SET", "PNG", "STR", "FLW", "HPK", "MSG", "PRI"}
+    assert groups >= {"PRE", "FRM", "SET", "PNG", "STR", "FLW", "HPK", "MSG", "PRI", "GRP"}
 
 
 def negative_verdicts(name: str) -> list[tuple[Case, Verdict]]:

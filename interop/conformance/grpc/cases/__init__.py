@@ -10,4 +10,6 @@
 | `responses`      | GRP-10                   | statuses and their messages (servers)                    |
 | `connections`    | GRP-15                   | PINGs (servers)                                          |
 | `interop`        | GRP-16                   | the official interop cases, frame by frame (servers)     |
+| `client_answers` | GRP-11, GRP-13           | HTTP statuses, trailers, statuses, messages (clients)    |
+| `client_streams` | GRP-12, GRP-14, GRP-15   | error codes, the scenarios of http2_test (clients)       |
 """

@@ -64,3 +64,16 @@ def surprises(failing: set[str], known: Mapping[str, str]) -> list[str]:
     unknown = [case for case in sorted(failing) if not any(fnmatch(case, pattern) for pattern in known)]
     passed = [pattern for pattern in known if not any(fnmatch(case, pattern) for case in failing)]
     return [f"{case} fails" for case in unknown] + [f"nothing fails by {pattern}" for pattern in passed]
+
+
+def table() -> str:
+    """The same for docs/conformance-grpc.md."""
+    rows = ["| whose | | cases | what it does |", "|---|---|---|---|"]
+    for side, known in (("server", KNOWN), ("client", KNOWN_CLIENTS)):
+        said: dict[tuple[str, str], list[str]] = {}
+        for name, patterns in known.items():
+            for pattern, reason in patterns.items():
+                said.setdefault((pattern, reason), []).append(name)
+        for (pattern, reason), names in said.items():
+            rows.append(f"| {', '.join(names)} | {side} | `{pattern}` | {reason} |")
+    return "\n".join(rows) + "\n"
