@@ -73,7 +73,7 @@ FINDINGS: Final[tuple[Finding, ...]] = (
         " one; to ignore it is what everybody else does.",
     ),
     _of(
-        "server/nghttpd server/node server/apache2 client/curl client/nghttp client/node", "HPK-16",
+        "server/nghttpd server/node server/apache2 server/envoy client/curl client/nghttp client/node", "HPK-16",
         "nghttp2 takes eight CONTINUATION frames and no more, and counts one again for every read that brings a"
         " part of its frame header: a block that comes in small segments is given up, nghttpd and Apache without"
         " GOAWAY.",
@@ -385,6 +385,64 @@ FINDINGS: Final[tuple[Finding, ...]] = (
         "A preface that never ends is answered with GOAWAY, and no SETTINGS before.",
     ),
     # -- clients --
+    _of(
+        "server/envoy", ANY,
+        "The error is noticed, and the connection is closed without GOAWAY: for one request that is not valid too,"
+        " since override_stream_error_on_invalid_http_message is not set.",
+        about="silent-close",
+    ),
+    _of(
+        "server/envoy", "HPK-17.after-goaway FRM-02.goaway FRM-03.goaway PNG-02 PNG-08",
+        "After a GOAWAY of the client, open requests are answered when they can be, but PING no more, and not"
+        " always whole.",
+    ),
+    _of(
+        "server/envoy", "STR-03 STR-04 STR-05",
+        "HEADERS on a stream with a lower number than one that was opened before are ignored. §5.1.1 demands a"
+        " connection error.",
+        about="tolerated",
+    ),
+    _of(
+        "server/h2o", "MSG-02.empty",
+        "A field without a name is taken.",
+        about="tolerated",
+    ),
+    _of(
+        "server/granian", "FLW-02.only-padding-returned",
+        "Four hundred DATA frames of nothing but padding end the connection with ENHANCE_YOUR_CALM: a defence"
+        " (§10.5).",
+    ),
+    _of(
+        "client/node", ANY,
+        "When the connection ends under a response, after its own GOAWAY too, Node tells its user of a good end:"
+        " the event end, rstCode 0, not aborted. The message never was complete.",
+        about="the client says it was",
+    ),
+    _of(
+        "client/node", ANY,
+        "A field whose name or value is not valid is left out, and the response is handed over without it; the"
+        " message is malformed (§8.2.1).",
+        about="handed the message over as complete",
+    ),
+    _of(
+        "client/node", "CLI-07 CLI-08 CLI-09",
+        "What is pushed is looked at less than a response.",
+        about="tolerated",
+    ),
+    _of(
+        "client/node", "CLI-08",
+        "A promise that is not valid is answered with RST_STREAM on a stream that is not reserved yet.",
+        about="nobody has opened that stream",
+    ),
+    _of(
+        "client/node", "FRM-01.0x0a CLI-16",
+        "An ALTSVC frame (RFC 7838) that is too large or cannot be parsed ends the connection; a wrong one may be"
+        " ignored.",
+    ),
+    _of(
+        "client/node", "PNG-01.ack",
+        "A PING ACK that nobody asked for ends the connection with INTERNAL_ERROR.",
+    ),
     _of(
         "client/curl", ANY,
         "It answers with the right GOAWAY, takes the end of the connection that follows for the end of the message,"
