@@ -19,9 +19,12 @@ STYLE = """
 details { margin: .3rem 0; }
 details > summary { cursor: pointer; padding: .15rem 0; }
 .case { border-left: 3px solid var(--line); padding: .1rem .7rem; margin: .5rem 0; font-size: .9rem; }
-.case:target, .cell:target { outline: 2px solid var(--link); outline-offset: 3px; }
+.case :target, .cell:target { outline: 2px solid var(--link); outline-offset: 3px; }
 .case p { max-width: none; margin: .15rem 0; }
 """
+
+_SENT_MAX = 200
+"""Letters of what was sent that are shown."""
 
 SCRIPT = """
 function reveal() {
@@ -134,18 +137,29 @@ def _by_section(row: Row) -> Iterable[str]:
         lines = sections[section]
         title = f"{section} {section_title(section)}".strip()
         yield f"<details><summary>{escape(title)}: {len(lines)}</summary>"
-        yield f'<div class="cell" id="{_anchor(row, section)}">' + "".join(_case(row, line) for line in lines)
+        yield f'<div class="cell" id="{_anchor(row, section)}">' + "".join(_alike(row, lines))
         yield "</div></details>"
 
 
-def _case(row: Row, line: CaseLine) -> str:
+def _alike(row: Row, lines: Iterable[CaseLine]) -> Iterable[str]:
+    """Cases of the same rule that went the same way stand together, with what was sent in the first of them."""
+    groups: dict[tuple[str, ...], list[CaseLine]] = {}
+    for line in lines:
+        same = (line.group, line.breaks, line.clause, line.reason, line.outcome, line.seen, line.also, line.deliveries)
+        groups.setdefault(same, []).append(line)
+    return (_case(row, members) for members in groups.values())
+
+
+def _case(row: Row, lines: Sequence[CaseLine]) -> str:
+    line = lines[0]
+    names = " ".join(f'<code id="{_anchor(row, each.id)}">{escape(each.id)}</code>' for each in lines)
     kind = "bad" if line.breaks == "MUST" else "fair"
     also = f"; also {line.also}" if line.also else ""
     only = f" (only {line.deliveries})" if line.deliveries in ("whole", "octets") else ""
     return (
-        f'<div class="case" id="{_anchor(row, line.id)}"><p><span class="badge {kind}">{line.breaks}</span> '
-        f"<code>{escape(line.id)}</code>{escape(only)} {clause_link(line.clause)}</p>"
-        f"<p>{escape(line.reason)}</p><p>Sent: {escape(line.sent)}</p>"
+        f'<div class="case"><p><span class="badge {kind}">{line.breaks}</span> '
+        f"{names}{escape(only)} {clause_link(line.clause)}</p>"
+        f"<p>{escape(line.reason)}</p><p>Sent: {escape(line.sent[:_SENT_MAX])}</p>"
         f"<p>Came: <b>{escape(line.outcome)}</b>: {escape(line.seen)}{escape(also)}</p>"
         f"<p>Allowed: {escape(line.allowed)}</p></div>"
     )

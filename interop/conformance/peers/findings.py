@@ -386,6 +386,56 @@ FINDINGS: Final[tuple[Finding, ...]] = (
     ),
     # -- clients --
     _of(
+        "client/httpx", "PRE-09 PRE-10",
+        "The first frame of the server need not be SETTINGS: h2 does not look.",
+        about="o",
+    ),
+    _of(
+        "client/httpx client/go", "STR-16",
+        "Frames on streams that nobody has opened are ignored.",
+        about="tolerated",
+    ),
+    _of(
+        "client/httpx", ANY,
+        "httpcore, under httpx, turns off h2's checks of the fields that come (validate_inbound_headers=False), and"
+        " has none of its own: a malformed response is handed over.",
+        about="handed the message over as complete",
+    ),
+    _of(
+        "client/httpx", ANY,
+        "A connection error of h2, or what it does after one of its user, is an exception for httpx' user, and the"
+        " connection is left without GOAWAY.",
+        about="silent-close",
+    ),
+    _of(
+        "client/httpx", ANY,
+        "httpx' user gets an error where nothing is wrong, or only a push or an extension frame is: h2 refuses it,"
+        " or the request that comes behind it.",
+        about="the client told its user: exit status 1",
+    ),
+    _of(
+        "client/go", "CLI-01 CLI-02 CLI-03 MSG-10.response-status",
+        "The status and content-length of a response are read leniently.",
+        about="handed the message over as complete",
+    ),
+    _of(
+        "client/go", "CLI-04 MSG-28",
+        "A content-length, or content, in a response that has none by its status (204, 304) is taken for the length"
+        " of what comes.",
+    ),
+    _of(
+        "client/go", "FRM-08.headers-padding",
+        "Padding that does not fit into HEADERS resets the stream; the field block is not decoded, and the"
+        " connection goes on.",
+        about="RST_STREAM",
+    ),
+    _of(
+        "client/go", "SET-06.ack-unasked SET-09",
+        "An acknowledgement of SETTINGS that were not sent, and a setting of RFC 8441 with a value that it must not"
+        " have, end the connection.",
+        about="the client told its user",
+    ),
+    _of(
         "server/envoy", ANY,
         "The error is noticed, and the connection is closed without GOAWAY: for one request that is not valid too,"
         " since override_stream_error_on_invalid_http_message is not set.",
@@ -482,6 +532,35 @@ FINDINGS: Final[tuple[Finding, ...]] = (
         "content-length in a 204 makes the response malformed to nghttp2 (RFC 9110 §8.6 forbids to send it).",
     ),
     # -- gRPC --
+    _of(
+        "grpc-server/grpc_java", ANY,
+        "A request that is refused at its head leaves no stream: the DATA that was on its way is a PROTOCOL_ERROR"
+        " of the connection, and ends all other calls.",
+        about="Stream 1 does",
+    ),
+    _of(
+        "grpc-server/grpc_java", "GRP-07.spoilt",
+        "A message that cannot be decompressed is UNKNOWN; INTERNAL is due.",
+    ),
+    _of(
+        "grpc-server/grpc_java", "GRP-02.HEAD",
+        "HEAD is answered with 405 and with content.",
+    ),
+    _of(
+        "grpc-server/grpc_java", "GRP-09.48-kibi",
+        "Metadata that is too large for its limit of 8 KiB ends the connection.",
+    ),
+    _of(
+        "grpc-server/grpc_java", "GRP-10.text-space-ends GRP-02.path-root",
+        "A grpc-message with a space at an end is sent as it is: gRPC's encoding allows it, and HTTP/2 does not"
+        " (§8.2.1).",
+        about="space",
+    ),
+    _of(
+        "grpc-server/grpc_java", "GRP-04",
+        "A grpc-timeout in another form is taken, or ignored, and not refused.",
+        about="tolerated",
+    ),
     _of(
         "grpc-server/grpcio grpc-server/grpc_js", "GRP-01",
         "Requests of any content-type are answered as calls.",
