@@ -159,7 +159,7 @@ SERVER_CASES: dict[str, Play] = {
     ),
     "content that is not as long as content-length": call(GOOD, more=((b"content-length", b"3"),)),
     "second head without END_STREAM": frames(head(), lambda raw: raw.headers(1, ((b"x-t", b"1"),))),
-    "oversized frame": frames(head(), lambda raw: build_frame(0, 0, 1, bytes(16_385))),
+    "oversized frame": frames(head(), lambda raw: build_frame(0, 0, 1, bytes(65_537))),
     "bad HPACK": frames(lambda raw: build_frame(HEADERS, 5, 1, b"\xff" * 8)),
     "stream with an even number": frames(lambda raw: raw.headers(2, REQUEST)),
     "HTTP/1.1 request": octets(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
