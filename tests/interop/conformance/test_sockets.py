@@ -68,11 +68,21 @@ def test_a_reset_is_a_reset_and_what_came_before_it_counts() -> None:
 
 
 def test_a_reset_that_is_met_while_writing() -> None:
-    with scripted(lambda connection: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)) as port:
+    was_closed = threading.Event()
+
+    def reset(connection: socket.socket) -> None:
+        connection.recv(1)  # not before the client is there: its connect() would be what fails
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        connection.close()
+        was_closed.set()
+
+    with scripted(reset) as port:
         driver = connector(port).connect(Role.SERVER)
-        while driver.receive(driver.now()) is None:
-            driver.send(b"x")
+        driver.send(b"x")
+        assert was_closed.wait(10)
+        driver.send(b"x")
         assert driver.was_reset
+        assert everything(driver) == b""
         driver.close()
 
 
