@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from http2.connection import Connection
 from http2.errors import ErrorCode
@@ -69,8 +69,8 @@ class ConnectionProtocol(asyncio.Protocol):
     # -- asyncio's side ------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not asserted: the transports of uvloop are none of asyncio's classes, and have the same methods.
+        self.transport = cast(asyncio.Transport, transport)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             # RFC 9113 §3.2 and §3.3: over TLS, HTTP/2 is spoken only where ALPN has agreed on it.
