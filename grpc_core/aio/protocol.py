@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from grpc_core.aio import chance
+from grpc_core.aio.eager import TaskStarter
 from grpc_core.aio.security import Security
 from grpc_core.aio.upkeep import Upkeep
 from grpc_core.calls import ServerCall
@@ -45,6 +46,8 @@ class ServerProtocol(ConnectionProtocol):
         self.channelz_id = 0
         """Its id in `introspection`, if it is known there."""
         self.goaway: GoAwayReceived | None = None  # a client has no reason to send one
+        self.tasks = TaskStarter(self.loop)
+        """Where its handlers' tasks come from."""
         self.running = 0
         """Handlers that may run and have not ended, whatever became of their streams."""
         self._in_line: dict[Rpc, None] = {}

@@ -119,8 +119,7 @@ class Rpc:
 
     def _start(self, message: bytes | None) -> None:
         """Run the handler in a task that is named after the method, which also spares asyncio to think of a name."""
-        run = self._run(message)
-        self.task = self.protocol.loop.create_task(run, name=self._call.request.path, context=self._variables)
+        self.task = self.protocol.tasks.start(self._run(message), self._call.request.path, self._variables)
 
     async def _run(self, message: bytes | None) -> None:
         """Run the handler: for one request, or, with None, for the stream of them."""
