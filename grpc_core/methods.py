@@ -95,7 +95,8 @@ class Served:
     """A method handler, looked at once for all calls of its method: what it runs, and of which sort that is.
 
     `behavior` is the function that the two flags name. A plain function is neither a coroutine function nor an async
-    generator function.
+    generator function. `start`, where there is one, runs calls with one request and one response in its place: a face
+    whose handlers run in threads needs no task that waits for them.
     """
 
     __slots__ = (
@@ -107,10 +108,12 @@ class Served:
         "request_streaming",
         "response_serializer",
         "response_streaming",
+        "start",
     )
 
     def __init__(self, handler: RpcMethodHandler) -> None:
         self.handler = handler
+        self.start: Callable[..., Any] | None = getattr(handler, "start", None)
         self.request_streaming = handler.request_streaming
         self.response_streaming = handler.response_streaming
         self.request_deserializer = handler.request_deserializer
@@ -210,10 +213,14 @@ class MethodTable:
         if served is None:
             handler = self.find(path, invocation_metadata)
             if handler is not None:
-                served = Served(handler)
+                served = self.prepared(handler)
                 if handler is self._known.get(path):
                     self._served[path] = served
         return served
+
+    def prepared(self, handler: RpcMethodHandler) -> Served:
+        """What is run for a handler; asked once for those that are always the answer to their path."""
+        return Served(handler)
 
     def find(self, path: str, invocation_metadata: MetadataPairs) -> RpcMethodHandler | None:
         """The handler for a call, or None: UNIMPLEMENTED. Raises what a generic handler raises when it is asked.

@@ -136,6 +136,11 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         await self._over()
         return self._debug_error_string()
 
+    @property
+    def status_code(self) -> StatusCode | None:
+        """What `code` gives, for those who do not wait: None while the call is not over. Not in grpcio."""
+        return self._code
+
     def response_was_compressed(self) -> bool:
         """Whether the response that was read last had come compressed. False before the first. Not in grpcio."""
         return self._attempt is not None and self._attempt.inbox.taken_flag == 1
@@ -484,6 +489,10 @@ class UnaryResponse(Call[Request, Response]):
         except asyncio.CancelledError:
             self.cancel()
             raise
+        return self.take_response()
+
+    def take_response(self) -> Response:
+        """The response of a call that is over, as often as one likes. Raises as `await` does."""
         if not self._has_response:
             self.raise_for_status()
             assert self._message is not None

@@ -55,7 +55,7 @@ class Rpc:
         self._call = call
         self._method = method
         self.protocol = protocol
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Future[None] | None = None
         self._has_begun = False
         self._timer: asyncio.TimerHandle | None = None
         timeout_s = call.request.timeout_s
@@ -118,7 +118,16 @@ class Rpc:
     # -- the handler ---------------------------------------------------------------------------------------------------
 
     def _start(self, message: bytes | None) -> None:
-        """Run the handler in a task that is named after the method, which also spares asyncio to think of a name."""
+        """Run the handler in a task that is named after the method, which also spares asyncio to think of a name.
+
+        One that runs in a thread and has one request and one response needs no task: what `start` gives stands in for
+        it, is cancelled like one, and calls `conclude`.
+        """
+        start = self._method.start
+        if start is not None and message is not None:
+            self._has_begun = True
+            self.task = start(self, message, self._context, self._variables)
+            return
         self.task = self.protocol.tasks.start(self._run(message), self._call.request.path, self._variables)
 
     async def _run(self, message: bytes | None) -> None:
@@ -141,6 +150,17 @@ class Rpc:
             context.finish(error.code, error.details)
         except asyncio.CancelledError:
             context.finish(StatusCode.CANCELLED, "the handler was cancelled")
+        except Exception as error:
+            self._on_exception(error)
+        finally:
+            self._end()
+
+    def conclude(self, response: Any) -> None:
+        """The handler that `start` has begun has ended with this response."""
+        try:
+            self._context.respond(response)
+        except MessageError as error:
+            self._context.finish(error.code, error.details)
         except Exception as error:
             self._on_exception(error)
         finally:

@@ -56,13 +56,15 @@ class Server:
         tap_factory: Callable[[], Tap] | None = None,
         compression: Any = None,
         interceptors: Sequence[Any] | None = None,
+        methods: MethodTable | None = None,
     ) -> None:
+        """`methods`: a table that says how its handlers are run; `handlers` are added to it."""
         self._coding = coding_of(compression)
         self._thread_pool = migration_thread_pool
         self._options = parse_options(options)
         self._concurrent_max = maximum_concurrent_rpcs
         self._tap_factory = tap_factory
-        self._methods = MethodTable()
+        self._methods = MethodTable() if methods is None else methods
         if handlers:
             self._methods.add_generic_rpc_handlers(handlers)
         steps = server_steps(interceptors)

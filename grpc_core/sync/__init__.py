@@ -14,7 +14,8 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | client interceptors                                 | `interceptors` |
 | `subscribe`, `channel_ready_future`                 | `connectivity` |
 | the server                                          | `server`       |
-| what a handler is given, and how it runs            | `servicer`     |
+| what a handler is given                             | `servicer`     |
+| how a handler runs                                  | `runner`       |
 """
 
 from grpc_core.sync.channel import Channel, insecure_channel, secure_channel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic
@@ -91,17 +90,22 @@ class _MultiCallable(Generic[Request, Response]):
             except Exception:
                 _log.exception(SERIALIZING_FAILED)
                 raise _InactiveRpcError(Outcome(StatusCode.INTERNAL, SERIALIZING_FAILED))
-        call = functools.partial(
-            self._made_by(engine),
-            timeout=timeout,
-            metadata=metadata,
-            credentials=credentials,
-            wait_for_ready=wait_for_ready,
-            compression=compression,
-        )
+        make = self._made_by(engine)
+
+        def begin(exchange: Exchange, _channel: Channel = self._channel) -> Any:
+            """On the I/O thread. It holds the channel, which so lives as long as the call."""
+            return make(
+                message if exchange.outlet is None else exchange.outlet,
+                timeout=timeout,
+                metadata=metadata,
+                credentials=credentials,
+                wait_for_ready=wait_for_ready,
+                compression=compression,
+            )
+
         exchange = Exchange(
             engine.io,
-            functools.partial(self._call, call, message),
+            begin,
             engine.callbacks,
             timeout,
             self.streams_requests,
@@ -116,10 +120,6 @@ class _MultiCallable(Generic[Request, Response]):
         elif requests is not None:
             exchange.send_all(requests, self._serializer)
         return exchange
-
-    def _call(self, call: Any, message: bytes, exchange: Exchange) -> Any:
-        """On the I/O thread. As a method it keeps the channel alive as long as the call."""
-        return call(message if exchange.outlet is None else exchange.outlet)
 
     def _started(self, request: Any, *settings: Any) -> _MultiThreadedRendezvous[Response]:
         return _MultiThreadedRendezvous(self._begin(request, *settings), self._deserializer)

@@ -245,13 +245,13 @@ class Exchange:
     def is_ok(self) -> bool:
         """Whether the call ended with OK; waits for it."""
         self.wait()
-        return self._failure is None and self._call is not None and _now(self._call.code()) is StatusCode.OK
+        return self._failure is None and self._call is not None and self._call.status_code is StatusCode.OK
 
     def response(self) -> bytes:
         """The one response of a call that ended with OK."""
         call: Any = self._call
         with self._lock:  # taking it changes the call, and any number of threads may ask a future
-            message: bytes = _now(call.__await__())
+            message: bytes = call.take_response()
         return message
 
     def response_was_compressed(self) -> bool:

@@ -12,18 +12,20 @@ from typing import Any, Final
 
 from grpc_core import aio, interfaces
 from grpc_core.credentials import ServerCredentials
+from grpc_core.metadata import MetadataPairs
 from grpc_core.methods import (
     GenericRpcHandler,
     HandlerCallDetails,
     MethodTable,
     RpcMethodHandler,
+    Served,
     stream_stream_rpc_method_handler,
 )
 from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
 from grpc_core.sync.loop import Callbacks, IoThread
-from grpc_core.sync.servicer import STOPPED, Runner
+from grpc_core.sync.runner import STOPPED, Runner
 
 _log = logging.getLogger("grpc_core.sync")
 
@@ -33,31 +35,32 @@ SERVICE_FAILED: Final = "Error in service handler!"
 Continuation = Callable[[Any], Any]
 
 
-class _Handlers(GenericRpcHandler):
-    """All handlers of a server without interceptors, for the engine: each wrapped in the coroutine that runs it in a
-    thread."""
+class _Handlers(MethodTable):
+    """All handlers of a server without interceptors, for the engine: each with what runs it in a thread."""
 
-    def __init__(self, pool: concurrent.futures.Executor, methods: MethodTable) -> None:
+    __slots__ = ("_notifier", "_pool", "_runners", "io")
+
+    def __init__(self, pool: concurrent.futures.Executor) -> None:
+        super().__init__()
         self._pool = pool
-        self._methods = methods
         self._notifier = Callbacks()
         self._runners: dict[int, Runner] = {}
         self.io: IoThread | None = None
 
-    def service(self, handler_call_details: HandlerCallDetails) -> RpcMethodHandler | None:
+    def prepared(self, handler: RpcMethodHandler) -> Served:
         assert self.io is not None
-        handler = _asked(self._find, handler_call_details)
-        if handler is None:
-            return None
         known = self._runners.get(id(handler))
         if known is None:
             if len(self._runners) >= _RUNNERS_MAX:  # a generic handler that makes new ones for every call
                 self._runners.clear()
             known = self._runners[id(handler)] = Runner(handler, self.io, self._pool, self._notifier)
-        return known.method
+        return known.served
 
-    def _find(self, details: HandlerCallDetails) -> RpcMethodHandler | None:
-        return self._methods.find(details.method, details.invocation_metadata)
+    def find(self, path: str, invocation_metadata: MetadataPairs) -> RpcMethodHandler | None:
+        try:
+            return super().find(path, invocation_metadata)
+        except Exception as error:
+            return _failing(error)
 
 
 class _Interceptors(aio.ServerInterceptor):
@@ -102,8 +105,13 @@ def _asked(find: Continuation, details: HandlerCallDetails) -> Any:
     try:
         return find(details)
     except Exception as error:
-        _log.exception("Exception servicing handler: %s", error)
-        return stream_stream_rpc_method_handler(_failed)
+        return _failing(error)
+
+
+def _failing(error: Exception) -> RpcMethodHandler:
+    """The handler of a call for which a generic handler, or an interceptor, has raised this."""
+    _log.exception("Exception servicing handler: %s", error)
+    return stream_stream_rpc_method_handler(_failed)
 
 
 def _failed(requests: object, context: interfaces.ServicerContext) -> Iterable[bytes]:
@@ -135,16 +143,16 @@ class Server(interfaces.Server):
         for interceptor in interceptors or ():
             if not callable(getattr(interceptor, "intercept_service", None)):
                 raise ValueError(f"{interceptor!r} is not a server interceptor: it has no intercept_service")
-        self._methods = MethodTable()
-        if handlers:
-            self._methods.add_generic_rpc_handlers(handlers)
         self._entry: _Handlers | _Interceptors
         if interceptors:
+            self._methods = MethodTable()
             self._entry = entry = _Interceptors(thread_pool, tuple(interceptors), self._methods)
             self._engine = aio.server(None, None, [entry], options, maximum_concurrent_rpcs, compression)
         else:
-            self._entry = handlers_ = _Handlers(thread_pool, self._methods)
-            self._engine = aio.server(None, [handlers_], None, options, maximum_concurrent_rpcs, compression)
+            self._methods = self._entry = table = _Handlers(thread_pool)
+            self._engine = aio.Server(None, None, options, maximum_concurrent_rpcs, None, compression, methods=table)
+        if handlers:
+            self._methods.add_generic_rpc_handlers(handlers)
         self._lock = threading.Lock()
         self._io_of = io
         self._io: IoThread | None = None

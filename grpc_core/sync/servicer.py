@@ -1,51 +1,32 @@
-"""How a blocking handler runs: one call, between the engine on the I/O thread and a function in the user's threads.
-
-The engine sees a coroutine for each kind of method. It submits the handler to the thread pool, carries messages to and
-fro, and does not end before the handler does, even when the client is long gone: a handler that still runs still counts
-(`maximum_concurrent_rpcs`). Messages are read and written, and the user's code is called, only in the pool.
-
-What a handler does becomes a status by these rules, which are grpcio's:
-
-    returns                            the code that was set, or OK; the details that were set
-    context.abort                      the code and the details given to it
-    raises                             the code that was set, or UNKNOWN; the details that were set, or the exception
-    raises because the client is gone  nothing: nobody is there to be told
-"""
+"""What a blocking handler is given: the context of its call, and the requests of a stream."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
-import contextvars
-import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn, Self
 
 from grpc_core import aio, interfaces
-from grpc_core.aio.eof import EOF
 from grpc_core.errors import AbortError, RpcError, UsageError
 from grpc_core.interfaces import MetadataLike
 from grpc_core.metadata import MetadataPairs
-from grpc_core.methods import MethodHandler
+from grpc_core.propagation import HandledCall
 from grpc_core.status import StatusCode, normalize_code
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.pipes import Inlet, Outlet
 
 _log = logging.getLogger("grpc_core.sync")
 
-DESERIALIZING_FAILED: Final = "Exception deserializing request!"
-SERIALIZING_FAILED: Final = "Failed to serialize response!"
 CANCELLED: Final = "Cancelled on the server side"
-STOPPED: Final = "Server is shutting down"
 
 
 class ServicerContext(interfaces.ServicerContext):
     """One call, as its handler sees it; from any thread."""
 
-    def __init__(self, engine: aio.ServicerContext, io: IoThread, notifier: Callbacks) -> None:
+    def __init__(self, engine: aio.ServicerContext, io: IoThread, notifier: Callbacks, is_told: bool = False) -> None:
+        """`is_told`: the server calls `over` by itself when the call is over."""
         self._engine = engine
         self._io = io
         self._notifier = notifier
@@ -62,13 +43,25 @@ class ServicerContext(interfaces.ServicerContext):
         """For a method with a stream of responses: sends one; False when nobody takes it any more."""
         self.outlet: Outlet | None = None
         self.sending: asyncio.Task[None] | None = None  # takes from the outlet
-        engine.add_done_callback(self._on_over)
+        if not is_told:
+            engine.add_done_callback(self.over)
 
-    def _on_over(self, engine: aio.ServicerContext) -> None:
+    def over(self, engine: object = None) -> None:
+        """For the server: the call is over, and those who asked to know are told. May be called again."""
         with self._lock:
             callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
             self._notifier.post(callback)
+
+    @property
+    def engine(self) -> aio.ServicerContext:
+        """For the server: the context of the engine, for use on the I/O thread."""
+        return self._engine
+
+    @property
+    def handled(self) -> HandledCall:
+        """For the server: what the calls made from the handler inherit."""
+        return self._engine.handled
 
     # -- about the call ------------------------------------------------------------------------------------------------
 
@@ -87,6 +80,7 @@ class ServicerContext(interfaces.ServicerContext):
     def _cancel(self) -> None:
         self._engine.finish(StatusCode.CANCELLED, CANCELLED)
         self._engine.handled.cancel(is_late=False)
+        self.over()
         self._engine.run_callbacks()
         self._engine.wake()
 
@@ -202,6 +196,7 @@ class ServicerContext(interfaces.ServicerContext):
             await asyncio.wait([self.sending])
         self.settle()
         self._engine.finish(self._engine.code() or StatusCode.OK, self._engine.details())
+        self.over()
         self._engine.run_callbacks()
         self._engine.wake()
 
@@ -220,10 +215,11 @@ class ServicerContext(interfaces.ServicerContext):
             except (TypeError, ValueError):
                 code = StatusCode.UNKNOWN
             self._engine.set_code(code)
-        self._engine.set_details((self._details or b"").decode("utf-8", "replace"))
+        if self._details is not None:
+            self._engine.set_details(self._details.decode("utf-8", "replace"))
 
 
-class _ClientGone(RpcError):
+class ClientGone(RpcError):
     """Raised in a handler that takes requests of a client that has gone."""
 
 
@@ -248,200 +244,8 @@ class RequestIterator:
             return self._deserialize(message)
         if self._context.is_active():
             raise StopIteration
-        raise _ClientGone
+        raise ClientGone
 
     def next(self) -> Any:
         """The next request; raises StopIteration after the last."""
         return self.__next__()
-
-
-class _BadMessage(Exception):
-    """A request that cannot be read, or a response that cannot be written; logged, and noted in the context."""
-
-
-class Runner:
-    """Runs the calls of one method handler. Its coroutines are what the engine takes for the handler."""
-
-    def __init__(
-        self,
-        handler: Any,
-        io: IoThread,
-        pool: concurrent.futures.Executor,
-        notifier: Callbacks,
-        variables: contextvars.Context | None = None,
-    ) -> None:
-        """`variables`: the context variables to run in, as interceptors have left them."""
-        self.handler = handler
-        self._io = io
-        self._notifier = notifier
-        self._variables = variables
-        kind = ("stream" if handler.request_streaming else "unary") + (
-            "_stream" if handler.response_streaming else "_unary"
-        )
-        self._behavior = getattr(handler, kind)
-        self._pool = getattr(self._behavior, "experimental_thread_pool", None) or pool
-        run: Any = self._run_stream if handler.response_streaming else self._run_unary
-        self.method = MethodHandler(handler.request_streaming, handler.response_streaming, None, None, **{kind: run})
-
-    # -- on the I/O thread ---------------------------------------------------------------------------------------------
-
-    async def _run_unary(self, request: Any, engine: aio.ServicerContext) -> bytes:
-        context = ServicerContext(engine, self._io, self._notifier)
-        async with self._requests(request, engine) as inlet:
-            context.inlet = inlet
-            message = await self._in_pool(context, self._respond, inlet or request, context)
-        context.settle()
-        if context.take_skips_compression():
-            engine.disable_next_message_compression()
-        return message or b""
-
-    async def _run_stream(self, request: Any, engine: aio.ServicerContext) -> None:
-        context = ServicerContext(engine, self._io, self._notifier)
-        outlet = Outlet(self._io.loop)
-        outlet.before_plain = engine.disable_next_message_compression
-        async with self._requests(request, engine) as inlet:
-            context.inlet = inlet
-            sending = self._io.loop.create_task(self._send(outlet, engine))
-            context.outlet, context.sending = outlet, sending
-            context.put = functools.partial(self._put, context, outlet)
-            try:
-                await self._in_pool(context, self._respond_all, inlet or request, context, outlet)
-                outlet.end()  # it is not over yet when the pool has not taken the handler
-                await sending
-            finally:
-                sending.cancel()
-                outlet.close()
-        context.settle()
-
-    @contextlib.asynccontextmanager
-    async def _requests(self, request: Any, engine: aio.ServicerContext) -> Any:
-        """For a stream of requests, where a thread takes them from; it is filled meanwhile."""
-        if not self.handler.request_streaming:
-            yield None
-            return
-        inlet = Inlet(self._io.loop)
-        receiving = self._io.loop.create_task(self._receive(engine, inlet))
-        engine.add_done_callback(lambda engine: inlet.end(discard=engine.cancelled()))
-        try:
-            yield inlet
-        finally:
-            receiving.cancel()
-
-    @staticmethod
-    async def _receive(engine: aio.ServicerContext, inlet: Inlet) -> None:
-        try:
-            while (message := await engine.read()) is not EOF:
-                await inlet.put(message, engine.request_was_compressed())
-        except asyncio.InvalidStateError:
-            pass  # the call is over
-        finally:
-            inlet.end()
-
-    @staticmethod
-    async def _send(outlet: Outlet, engine: aio.ServicerContext) -> None:
-        try:
-            async for message in outlet:
-                await engine.write(message)
-        except asyncio.InvalidStateError:
-            pass  # the call is over
-        finally:
-            outlet.close()
-
-    async def _in_pool(self, context: ServicerContext, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function in the pool, and wait until it has returned, also when the call is cancelled meanwhile."""
-        loop = self._io.loop
-        done: asyncio.Future[Any] = loop.create_future()
-        variables = (self._variables or contextvars.copy_context()).run
-
-        def work() -> None:
-            result = None
-            try:
-                result = variables(function, *arguments)
-            finally:
-                loop.call_soon_threadsafe(_resolve, done, result)
-
-        try:
-            running = self._pool.submit(work)
-        except RuntimeError:  # the pool was shut down before the server
-            context.end_with(StatusCode.UNAVAILABLE, STOPPED)
-            return None
-        try:
-            return await done
-        except asyncio.CancelledError:
-            if not running.cancel():
-                await asyncio.wait([asyncio.wrap_future(running)])
-            raise
-
-    # -- in the pool ---------------------------------------------------------------------------------------------------
-
-    def _respond(self, source: Any, context: ServicerContext) -> bytes | None:
-        """Run a handler with one response: the response as octets, or None with a status in the context."""
-        try:
-            return self._serialized(self._behavior(self._request(source, context), context), context)
-        except BaseException as error:
-            self._note(error, "Exception calling application", context)
-            return None
-
-    def _respond_all(self, source: Any, context: ServicerContext, outlet: Outlet) -> None:
-        """Run a handler with a stream of responses, and hand them over."""
-        doing = "Exception calling application"
-        try:
-            responses = self._behavior(self._request(source, context), context)
-            doing = "Exception iterating responses"
-            for response in responses:
-                if not self._put(context, outlet, response):
-                    break
-        except BaseException as error:
-            self._note(error, doing, context)
-        finally:
-            outlet.end()
-
-    def _put(self, context: ServicerContext, outlet: Outlet, response: Any) -> bool:
-        """Hand over one response. False when nobody takes it any more. Raises _BadMessage."""
-        message = self._serialized(response, context)
-        if message is None:
-            raise _BadMessage
-        return outlet.put(message, context.take_skips_compression())
-
-    def _request(self, source: Any, context: ServicerContext) -> Any:
-        """What the handler is given: the request, or an iterator of them."""
-
-        def deserialize(message: bytes) -> Any:
-            if self.handler.request_deserializer is None:
-                return message
-            try:
-                return self.handler.request_deserializer(message)
-            except Exception:
-                _log.exception(DESERIALIZING_FAILED)
-                context.end_with(StatusCode.INTERNAL, DESERIALIZING_FAILED)
-                raise _BadMessage
-
-        return RequestIterator(source, deserialize, context) if isinstance(source, Inlet) else deserialize(source)
-
-    def _serialized(self, response: Any, context: ServicerContext) -> bytes | None:
-        serializer = self.handler.response_serializer
-        try:
-            message = serializer(response) if serializer is not None else response
-        except Exception:
-            _log.exception(SERIALIZING_FAILED)
-            message = None
-        if not isinstance(message, bytes):
-            context.end_with(StatusCode.INTERNAL, SERIALIZING_FAILED)
-            return None
-        return message
-
-    def _note(self, error: BaseException, doing: str, context: ServicerContext) -> None:
-        """An exception of the handler's: what it means for the status."""
-        if context.aborted or isinstance(error, (_BadMessage, _ClientGone)):
-            return
-        try:
-            details = f"{doing}: {error}"
-        except Exception:
-            details = "Calling application raised unprintable Exception!"
-        _log.error(details, exc_info=error)
-        context.end_with(StatusCode.UNKNOWN, details)
-
-
-def _resolve(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
