@@ -28,6 +28,8 @@ _CONFIG = Config(
     # A message of the default size limit must not need many round trips; what an unread stream costs stays bounded.
     stream_window_bytes=1_048_576,
     connection_window_bytes=4_194_304,
+    # A long path holds more. grpc-go lets windows grow to the same size.
+    stream_window_bytes_max=16_777_216,
     # A frame costs much the same whatever it holds; between those of another stream it must not take long either.
     frame_bytes_max=65_536,
     # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
@@ -124,8 +126,12 @@ def parse_options(options: ChannelOptions | None) -> Options:
     )
     # Metadata somewhat over the limit costs its call alone; only what is over this costs the connection.
     field_block_bytes_max = max(2 * field_list_bytes_max, _FIELD_BLOCK_BYTES_MIN)
+    stream_window_bytes = min(max(number("http2.lookahead_bytes", _CONFIG.stream_window_bytes), 65_535), 2**31 - 1)
     config = replace(
         _CONFIG,
+        stream_window_bytes=stream_window_bytes,
+        connection_window_bytes=max(stream_window_bytes, _CONFIG.connection_window_bytes),
+        stream_window_bytes_max=_CONFIG.stream_window_bytes_max if number("http2.bdp_probe", 1) else 0,
         field_block_bytes_max=field_block_bytes_max,
         continuation_frames_max=field_block_bytes_max // 16_384 + 1,
         field_list_bytes_max=field_list_bytes_max,

@@ -13,6 +13,7 @@ Where is ...?
 | what each frame does when it arrives                | `receiving`        | §6                  |
 | SETTINGS and their acknowledgement                  | `settings`         | §6.5                |
 | flow control                                        | `windows`          | §5.2, §6.9          |
+| windows that grow with the path                     | `bandwidth_delay`  | §5.2.2              |
 | the life of a stream                                | `stream_states`    | §5.1                |
 | one stream, all streams                             | `stream`,`streams` | §5.1.1, §5.1.2      |
 | who sends DATA next                                 | `scheduler`        | §5.3, §6.9          |

@@ -28,7 +28,8 @@ class Config:
     """Streams the peer may have open at once; one more is refused with REFUSED_STREAM. §5.1.2 recommends >= 100."""
 
     stream_window_bytes: int = 65_535
-    """Receive window of each stream: what one unread stream may cost us. Also the bandwidth-delay bound of a stream."""
+    """Receive window of each stream: what one unread stream may cost us. Also the bandwidth-delay bound of a stream,
+    unless `stream_window_bytes_max` lets it grow."""
 
     connection_window_bytes: int = 1_048_576
     """Receive window of the connection: what all unread streams together may cost us."""
@@ -40,6 +41,12 @@ class Config:
     """Decoded size of one field section (name + value + 32 each). A few octets on the wire can stand for kilobytes."""
 
     # -- not announced --
+
+    stream_window_bytes_max: int = 0
+    """How far the windows of streams may grow on a path that holds more (`bandwidth_delay`); what is not above
+    `stream_window_bytes` leaves them as they are. The connection's window grows by as many octets, so one unread stream
+    takes nothing from the others; together they may then cost us `connection_window_bytes + stream_window_bytes_max -
+    stream_window_bytes`."""
 
     fields_max: int = 256
     """Fields in one section. One-octet references to near-empty entries stay small in bytes but not in objects."""
@@ -116,6 +123,7 @@ _RANGES = (
     ("connection_window_bytes", 65_535, MAX_WINDOW),  # §6.9.2: the connection window starts at 65,535 and can only grow
     ("frame_bytes_max", MIN_FRAME_SIZE, MAX_FRAME_SIZE),
     ("field_list_bytes_max", 0, MAX_UINT32),
+    ("stream_window_bytes_max", 0, MAX_WINDOW),
     ("fields_max", 1, MAX_UINT32),
     ("field_block_bytes_max", 1, MAX_UINT32),
     ("continuation_frames_max", 0, MAX_UINT32),

@@ -20,6 +20,7 @@ from typing import Self
 
 from hpack_codec import Decoder, Encoder, Field, FieldList
 from http2 import errors
+from http2.bandwidth_delay import PATH_PING, BandwidthDelay
 from http2.config import MAX_UINT32, MAX_WINDOW, Config
 from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError, error_name
 from http2.events import ConnectionTerminated, Event, PingAcknowledged, SettingsAcknowledged, StreamReset
@@ -106,6 +107,11 @@ class Connection:
         self.encoder = Encoder(table_bytes_max=config.encoder_table_bytes_max)
         self.receive_window = ReceiveWindow(DEFAULT_WINDOW)
         self.send_window = DEFAULT_WINDOW
+        self.path = (
+            BandwidthDelay(config.stream_window_bytes_max)
+            if config.stream_window_bytes_max > config.stream_window_bytes
+            else None
+        )
         self.open_block: OpenBlock | None = None
         self.gate: Callable[[Connection, int, int, int], None] | None = first_frame_gate
         self.output_data_bytes = 0
@@ -146,7 +152,11 @@ class Connection:
         self.now = now
         if not self.is_closed:
             try:
-                self._reader.read(self, data)
+                path = self.path
+                if path is not None and path.is_armed and now >= path.due:
+                    self._read_and_measure(path, data)
+                else:
+                    self._reader.read(self, data)
                 if self.streams.waiting:
                     self._admit_waiting()
             except errors.ConnectionError as error:
@@ -337,6 +347,8 @@ class Connection:
         if increment and stream.receive_phase != OVER:
             self.emit_control(build_window_update(stream_id, increment))
             self.windows_sent += 1
+            if self.path is not None:
+                self.path.is_armed = True
         if not window.held and stream.state >= CLOSED_ENDED:
             del self.streams.by_id[stream_id]
 
@@ -439,6 +451,8 @@ class Connection:
         increment = self.receive_window.consume(length)
         if increment:
             self.emit_control(build_window_update(0, increment))
+            if self.path is not None:
+                self.path.is_armed = True
 
     def spend_idle(self, cost: int = 1) -> None:
         """A frame without content has come."""
@@ -532,6 +546,8 @@ class Connection:
         self._pings.remove(payload)
         if payload == _GRACE_PING and self.is_draining:
             self._go_away_finally()
+        elif payload == PATH_PING and self.path is not None and self.path.is_sampling:
+            self.path.acknowledged(self)
         else:
             self.events.append(PingAcknowledged(payload))
 
@@ -623,6 +639,15 @@ class Connection:
                 increment = stream.receive_window.resize(stream.receive_window.limit + change)
                 if increment and stream.receive_phase != OVER:
                     self.emit_control(build_window_update(stream.id, increment))
+
+    def _read_and_measure(self, path: BandwidthDelay, data: bytes) -> None:
+        """Read; if DATA has come, it is the first of a sample (`bandwidth_delay`)."""
+        window = self.receive_window
+        arrived = window.announced - window.available
+        self._reader.read(self, data)
+        if window.announced - window.available > arrived and not self.is_closed:
+            path.begin(self.now, arrived)
+            self.ping(PATH_PING)
 
     def _check_window_change(self, change: int) -> None:
         """§6.9.2: a change of INITIAL_WINDOW_SIZE that overflows any window is a connection error."""

@@ -15,8 +15,10 @@ DATA moves octets from `available` to `held`, consuming moves them from `held` t
 from `unsent` back to `available`. No octet is ever made or lost. That is the whole of back-pressure: an application
 that does not consume stops the sender, and what it costs us is at most `limit`.
 
-A window is announced when half of it is unsent: seldom enough that a WINDOW_UPDATE costs little, early enough that a
-sender at the far end of a long path does not run dry.
+A window is announced when half of it is unsent, or `ANNOUNCED_BYTES` of a large one: seldom enough that a WINDOW_UPDATE
+costs little, early enough that a sender at the far end of a long path does not run dry, if the window is what the path
+holds (`bandwidth_delay`). What lies unsent between two bursts is missing from the window: with half of 16 MiB unsent,
+such a sender was seen to move 10 MiB in each round trip.
 
 **Sending.** A send window is one signed integer, because SETTINGS may make it negative (§6.9.2). It is kept as a plain
 attribute of stream and connection, which the send path reads and writes; `grown` holds its only rule.
@@ -24,18 +26,27 @@ attribute of stream and connection, which the send path reads and writes; `grown
 
 from __future__ import annotations
 
+from typing import Final
+
 from http2 import errors
 from http2.config import MAX_WINDOW
 from http2.errors import ErrorCode, StreamError
 
+ANNOUNCED_BYTES: Final = 262_144
+"""What is worth a WINDOW_UPDATE though it is not half of a window: four frames of gRPC's size, and each costs more."""
+
 
 class ReceiveWindow:
-    """What the peer may send us, on one stream or on the connection. Invariant: limit == available + held + unsent."""
+    """What the peer may send us, on one stream or on the connection. Invariant: limit == available + held + unsent.
 
-    __slots__ = ("available", "held", "limit", "unsent")
+    `announced` is all that the peer was ever allowed to send, so `announced - available` is all that ever arrived.
+    """
+
+    __slots__ = ("announced", "available", "held", "limit", "unsent")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.announced = limit
         self.available = limit
         self.held = 0
         self.unsent = 0
@@ -55,21 +66,26 @@ class ReceiveWindow:
         """
         self.held -= length
         self.unsent = unsent = self.unsent + length
-        return self._due() if unsent * 2 >= self.limit else 0
+        return self._due() if unsent * 2 >= self.limit or unsent >= ANNOUNCED_BYTES else 0
 
     def resize(self, limit: int) -> int:
-        """The limit has changed by SETTINGS. `available` may become negative: the peer must then wait (§6.9.2).
+        """The limit has changed, by SETTINGS, where `available` may become negative: the peer must then wait (§6.9.2).
 
         Returns the increment to announce now: what was too little of a large window may be all of a small one.
         """
-        self.available += limit - self.limit
+        change = limit - self.limit
+        self.announced += change
+        self.available += change
         self.limit = limit
         return self._due()
 
     def _due(self) -> int:
+        """What is worth a WINDOW_UPDATE: half of a small window, 1/64 of a very large one."""
         increment = self.unsent
-        if increment * 2 < self.limit or not increment:
+        limit = self.limit
+        if (increment * 2 < limit and (increment < ANNOUNCED_BYTES or increment * 64 < limit)) or not increment:
             return 0
+        self.announced += increment
         self.available += increment
         self.unsent = 0
         return increment

@@ -81,7 +81,7 @@ def test_calls_per_data_frame_received() -> None:
             connection.data_to_send()
 
     receive()
-    within(per_step(receive, 512), python=6.8, c=5.2)
+    within(per_step(receive, 512), python=6.8, c=5.5)  # of these, 0.6 and 0.6 announce windows
 
 
 def test_calls_per_data_frame_sent() -> None:

@@ -32,6 +32,12 @@ UNDERSTOOD: list[tuple[str, Any, str, Any]] = [
     ("grpc.http2.max_frame_size", 1_000_000, "config.frame_bytes_max", 1_000_000),
     ("grpc.http2.max_frame_size", 1, "config.frame_bytes_max", 16_384),
     ("grpc.http2.max_frame_size", 1 << 30, "config.frame_bytes_max", 16_777_215),
+    ("grpc.http2.bdp_probe", 0, "config.stream_window_bytes_max", 0),
+    ("grpc.http2.bdp_probe", 1, "config.stream_window_bytes_max", 16_777_216),
+    ("grpc.http2.lookahead_bytes", 100_000, "config.stream_window_bytes", 100_000),
+    ("grpc.http2.lookahead_bytes", 1, "config.stream_window_bytes", 65_535),
+    ("grpc.http2.lookahead_bytes", 100_000, "config.connection_window_bytes", 4_194_304),
+    ("grpc.http2.lookahead_bytes", 8_000_000, "config.connection_window_bytes", 8_000_000),
     ("grpc.http2.hpack_table_size.decoder", 100, "config.header_table_bytes", 100),
     ("grpc.http2.hpack_table_size.encoder", 0, "config.encoder_table_bytes_max", 0),
     ("grpc.max_metadata_size", 100, "config.field_list_bytes_max", 16_384),
@@ -98,7 +104,7 @@ def test_keys_may_be_bytes_and_values_anything_with_int() -> None:
     assert options.limits.send_bytes_max == 9
 
 
-@pytest.mark.parametrize("key", ["grpc.http2.bdp_probe", "grpc.dscp", "my.own", ""])
+@pytest.mark.parametrize("key", ["grpc.http2.true_binary", "grpc.dscp", "my.own", ""])
 def test_other_keys_are_accepted_and_ignored(key: str) -> None:
     assert parse_options([(key, object())]) == Options()
 

@@ -25,7 +25,7 @@ def run(*arguments: str) -> str:
 
 def test_the_code_on_the_page_runs_as_written() -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     exec(compile("\n".join(blocks), "docs/http2.md", "exec"), {"__name__": "page"})
 
 

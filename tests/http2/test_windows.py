@@ -27,6 +27,28 @@ def test_octets_go_round() -> None:
     assert numbers(window) == (100, 90, 10, 0)
 
 
+@pytest.mark.parametrize(
+    ("limit", "worth"),
+    [
+        (1, 1),
+        (65_535, 32_768),
+        (524_288, 262_144),
+        (1 << 20, 262_144),
+        (1 << 22, 262_144),
+        (1 << 24, 262_144),
+        (1 << 26, 1 << 20),
+    ],
+)
+def test_of_a_large_window_less_than_half_is_announced(limit: int, worth: int) -> None:
+    window = ReceiveWindow(limit)
+    assert window.receive(limit)
+    assert window.consume(worth - 1) == 0
+    assert window.consume(1) == worth
+    assert window.resize(limit * 2) == 0
+    assert window.announced - window.available == limit, "what has arrived, whatever was announced"
+    assert window.is_balanced()
+
+
 def test_one_octet_too_many_is_refused_and_changes_nothing() -> None:
     window = ReceiveWindow(100)
     assert not window.receive(101)
