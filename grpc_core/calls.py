@@ -428,7 +428,9 @@ class ServerCall:
             return
         check_sent_size(len(message), self._limits.send_bytes_max)
         if not self.headers_sent and self._coding is None and len(message) < LARGE_BYTES:
-            trailers = with_fields(_OK_TRAILERS, _status_fields(details, fields) if details else fields)
+            trailers = _OK_TRAILERS
+            if details or fields:
+                trailers = with_fields(trailers, _status_fields(details, fields) if details else fields)
             try:
                 self._connection.send_response(self.stream_id, RESPONSE_HEAD, frame_message(message), trailers)
             except UsageError:

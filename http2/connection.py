@@ -225,7 +225,8 @@ class Connection:
         if stream_id > STREAM_ID_MASK:
             raise ConnectionClosedError("all stream identifiers are used up; open a new connection (RFC 9113 §5.1.1)")
         head = self._outgoing(fields, REQUEST)
-        self._check_content(head.content_length, 0, end_stream)
+        if head.content_length >= 0:
+            self._check_content(head.content_length, 0, end_stream)
         stream = Stream(stream_id, self.peer.stream_window_bytes, self.local.stream_window_bytes)
         stream.is_head = head.method == b"HEAD"
         stream.is_connect = head.method == b"CONNECT"
@@ -258,7 +259,8 @@ class Connection:
             return self.emit_head(stream, head, False)
         if kind == RESPONSE:
             declared = self._content_declared(stream, head)
-            self._check_content(declared, 0, end_stream)
+            if declared >= 0:
+                self._check_content(declared, 0, end_stream)
             stream.send_left = declared
             stream.is_connect = stream.is_connect and head.status // 100 == 2  # else there is no tunnel
         else:
@@ -313,7 +315,9 @@ class Connection:
         if stream.send_phase != HEAD_DUE or head.kind == INFORMATIONAL or stream.is_connect:
             raise UsageError(f"no whole response can be sent on stream {stream_id} (RFC 9113 §8.1)")
         length = len(content)
-        self._check_content(self._content_declared(stream, head), length, True)
+        declared = self._content_declared(stream, head)
+        if declared >= 0:
+            self._check_content(declared, length, True)
         if length and self._has_room(stream, length):
             stream.send_phase = OVER
             self.emit_head(stream, head, False)
@@ -436,8 +440,7 @@ class Connection:
     def emit_data(self, stream: Stream, payload: bytes | memoryview, end_stream: bool) -> None:
         """Put one DATA frame into the output; the caller has checked both windows."""
         length = len(payload)
-        self._output.append(build_data_header(length, stream.id, end_stream))
-        self._output.append(payload)
+        self._output += (build_data_header(length, stream.id, end_stream), payload)
         stream.send_window -= length
         self.send_window -= length
         self.output_data_bytes += length
@@ -590,8 +593,8 @@ class Connection:
                 raise UsageError(f"{error} ({error.rule})")
         if head.kind != kind and not (kind == RESPONSE and head.kind == INFORMATIONAL):
             raise UsageError(f"{head!r} cannot be sent at this point of the stream (RFC 9113 §8.1)")
-        limit = self.peer.field_list_bytes_max
-        if limit < MAX_UINT32 and head.size > limit:
+        limit = self.peer.field_list_bytes_max  # MAX_UINT32 when the peer has none, which is more than any list
+        if head.size > limit:
             raise UsageError(
                 f"a field list of {head.size} octets; the peer's SETTINGS_MAX_HEADER_LIST_SIZE is {limit}"
                 " (RFC 9113 §10.5.1)"

@@ -35,6 +35,11 @@ class MalformedMessage(Exception):
         self.status = status
 
 
+def _list_bytes(fields: FieldList) -> int:
+    """What a field list counts against SETTINGS_MAX_HEADER_LIST_SIZE (§6.5.2)."""
+    return sum([len(name) + len(value) + 32 for name, value in fields])
+
+
 class Head:
     """A valid field list, as `read_head` found it. Treat it as immutable: it may be shared by many messages.
 
@@ -49,7 +54,6 @@ class Head:
     """
 
     __slots__ = (
-        "_size",
         "authority",
         "content_length",
         "fields",
@@ -59,6 +63,7 @@ class Head:
         "path",
         "protocol",
         "scheme",
+        "size",
         "status",
     )
 
@@ -73,16 +78,10 @@ class Head:
         self.status = 0
         self.content_length = -1
         self.memo: object = None
-        self._size = -1
+        self.size = _list_bytes(fields)
 
     def __repr__(self) -> str:
         return f"<{KIND_NAMES[self.kind]} {self.fields!r}>"
-
-    @property
-    def size(self) -> int:
-        if self._size < 0:
-            self._size = sum([len(name) + len(value) + 32 for name, value in self.fields])
-        return self._size
 
     def get(self, name: bytes, default: bytes = b"") -> bytes:
         """The value of the first field with this (lower-case) name."""
@@ -153,6 +152,7 @@ def read_head(fields: FieldList, *, check_path: bool = True, join_cookies: bool 
         _check_request(head, pseudo, check_path)
     if cookies > 1 and join_cookies:
         head.fields = _join_cookies(fields)
+        head.size = _list_bytes(head.fields)
     return head
 
 

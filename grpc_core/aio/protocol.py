@@ -100,7 +100,7 @@ class ServerProtocol(ConnectionProtocol):
 
     def ended(self, rpc: Rpc) -> None:
         """A call will not run, or not any longer."""
-        if rpc in self._in_line:
+        if self._in_line and rpc in self._in_line:
             del self._in_line[rpc]
             return
         self.running -= 1
