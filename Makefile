@@ -17,10 +17,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p hpack_codec -p http2 -p grpc_core -p interop -p examples
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/.test
+bench-full: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --full
 
 soak: $(VENV)/.test
@@ -51,7 +51,8 @@ generate: $(VENV)/.test
 clean:
 	rm -rf $(VENV) build dist *.egg-info interop/.build matrix.json conformance-matrix.json .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# The stamps say how much is installed: `demo` needs the package alone, `test` its test extra, `dev` the tools too.
+# The stamps say how much is installed: `demo` needs the package alone, `test` its test extra, `bench` what is
+# compared with, `dev` the tools too.
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Plait needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which one with: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -68,6 +69,10 @@ $(VENV)/.test: $(VENV)/.python $(INSTALLED)
 $(VENV)/.matrix: $(VENV)/.test
 	$(PYTHON) -m venv $(VENV)/matrix
 	$(VENV)/matrix/bin/python -m pip install --quiet $(MATRIX)
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test,bench]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test

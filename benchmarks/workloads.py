@@ -21,6 +21,17 @@ UNARY: Final = "Echo"
 DOWNLOAD: Final = "Repeat"
 UPLOAD: Final = "Collect"
 PING_PONG: Final = "PingPong"
+CONNECT: Final = "connect"
+"""No method, but a way to call `Echo`: each time on a connection of its own."""
+
+STREAMS: Final = "open-streams"
+CONNECTIONS: Final = "idle-connections"
+HOLDS: Final = (STREAMS, CONNECTIONS)
+"""What a client can be told to open and to keep: streams on which a message went each way, connections that made a
+call and make no more."""
+
+STREAMS_MAX: Final = 20_000
+"""How many streams a server is told to allow on a connection."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +47,18 @@ class Workload:
     size: int
     count: int = 1
     concurrency: int = 1
+    reconnects: bool = False
+    """Whether each call has a connection of its own, whose opening belongs to the operation."""
 
     @property
     def path(self) -> str:
         """The method's full name."""
         return f"/{SERVICE}/{self.method}"
+
+    @property
+    def kind(self) -> str:
+        """What a client does: it calls the method of that name, or it connects."""
+        return CONNECT if self.reconnects else self.method
 
     @property
     def has_latency(self) -> bool:
@@ -61,8 +79,15 @@ WORKLOADS: Final = {
         Workload("unary-1m", "unary calls, 1 MiB", UNARY, _MIB),
         Workload("download-1m", "messages of a server stream, 1 MiB", DOWNLOAD, _MIB, count=16),
         Workload("upload-1m", "messages of a client stream, 1 MiB", UPLOAD, _MIB, count=16),
+        Workload("connect", "connections, each with one unary call, 100 B", UNARY, 100, reconnects=True),
     )
 }
+
+TLS_WORKLOADS: Final = ("unary", "unary-64", "download", "upload", "ping-pong", "download-1m", "upload-1m", "connect")
+"""What is measured over TLS as well."""
+
+CROSS_WORKLOADS: Final = ("unary", "unary-64", "download", "upload", "download-1m")
+"""What is measured between the client of one stack and the server of another."""
 
 
 def repeat_request(workload: Workload) -> bytes:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import sys
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
 
-from benchmarks.stacks.command import answer, commands
+from benchmarks.stacks.command import Options, answer, options, orders, refuse
 from benchmarks.workloads import (
+    CONNECT,
+    CONNECTIONS,
     DOWNLOAD,
     PING_PONG,
     SERVICE,
+    STREAMS,
+    STREAMS_MAX,
     UNARY,
     UPLOAD,
     Workload,
     repeat_request,
     repeated,
 )
+
+_AT_A_TIME: Final = 50
+_MESSAGE: Final = bytes(100)
 
 
 async def _echo(request: bytes, context: Any) -> bytes:
@@ -43,9 +49,9 @@ async def _ping_pong(requests: AsyncIterator[bytes], context: Any) -> AsyncItera
         yield request
 
 
-async def serve(grpc: Any, aio: Any) -> None:
+async def serve(grpc: Any, aio: Any, told: Options) -> None:
     """Serve until the process is ended."""
-    server = aio.server()
+    server = aio.server(options=[("grpc.max_concurrent_streams", STREAMS_MAX)])
     handlers = {
         UNARY: grpc.unary_unary_rpc_method_handler(_echo),
         DOWNLOAD: grpc.unary_stream_rpc_method_handler(_repeat),
@@ -53,16 +59,31 @@ async def serve(grpc: Any, aio: Any) -> None:
         PING_PONG: grpc.stream_stream_rpc_method_handler(_ping_pong),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if told.tls:
+        credentials = grpc.ssl_server_credentials([(told.pem("server1.key"), told.pem("server1.pem"))])
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
     await server.wait_for_termination()
 
 
+def connector(grpc: Any, aio: Any, told: Options) -> Callable[[], Any]:
+    """What makes a channel with a connection of its own."""
+    # grpcio's channels with the same target and options share connections, unless they are told not to.
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    if told.tls:
+        credentials = grpc.ssl_channel_credentials(told.pem("ca.pem"))
+        return lambda: aio.secure_channel(told.target, credentials, options=alone)
+    return lambda: aio.insecure_channel(told.target, options=alone)
+
+
 class Client:
     """Makes the calls of one workload until the time is over."""
 
-    def __init__(self, channel: Any, workload: Workload, seconds: float) -> None:
+    def __init__(self, connect: Callable[[], Any], channel: Any, workload: Workload, seconds: float) -> None:
+        self._connect = connect
         self._channel = channel
         self._workload = workload
         self._message = bytes(workload.size)
@@ -72,13 +93,33 @@ class Client:
 
     async def run(self) -> None:
         """As many workers as the workload has calls at a time."""
-        works = {UNARY: self._unary, DOWNLOAD: self._download, UPLOAD: self._upload, PING_PONG: self._ping_pong}
-        await asyncio.gather(*[works[self._workload.method]() for _ in range(self._workload.concurrency)])
+        works = {
+            UNARY: self._unary,
+            DOWNLOAD: self._download,
+            UPLOAD: self._upload,
+            PING_PONG: self._ping_pong,
+            CONNECT: self._reconnect,
+        }
+        await asyncio.gather(*[works[self._workload.kind]() for _ in range(self._workload.concurrency)])
+
+    async def _reconnect(self) -> None:
+        before = time.perf_counter()
+        while self._goes_on(before):
+            async with self._connect() as channel:
+                await channel.unary_unary(self._workload.path)(self._message)
+            now = time.perf_counter()
+            self.latencies_s.append(now - before)
+            self.operations += 1
+            before = now
+
+    def _goes_on(self, now: float) -> bool:
+        # One operation at least: a machine may be so busy that the time is over before the first.
+        return now < self._end or not self.operations
 
     async def _unary(self) -> None:
         call = self._channel.unary_unary(self._workload.path)
         before = time.perf_counter()
-        while before < self._end:
+        while self._goes_on(before):
             await call(self._message)
             now = time.perf_counter()
             self.latencies_s.append(now - before)
@@ -87,7 +128,7 @@ class Client:
 
     async def _download(self) -> None:
         call = self._channel.unary_stream(self._workload.path)
-        while time.perf_counter() < self._end:
+        while self._goes_on(time.perf_counter()):
             async for _ in call(repeat_request(self._workload)):
                 self.operations += 1
 
@@ -98,13 +139,13 @@ class Client:
             for _ in range(self._workload.count):
                 yield self._message
 
-        while time.perf_counter() < self._end:
+        while self._goes_on(time.perf_counter()):
             await call(requests())
             self.operations += self._workload.count
 
     async def _ping_pong(self) -> None:
         make = self._channel.stream_stream(self._workload.path)
-        while time.perf_counter() < self._end:
+        while self._goes_on(time.perf_counter()):
             call = make()
             before = time.perf_counter()
             for _ in range(self._workload.count):
@@ -118,20 +159,57 @@ class Client:
             self.operations += self._workload.count
 
 
-async def measure(aio: Any, port: str) -> None:
+class Holder:
+    """Opens streams or connections, and keeps them as long as it lives."""
+
+    def __init__(self, connect: Callable[[], Any], channel: Any) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._held: list[Any] = []
+
+    async def hold(self, what: str, number: int) -> None:
+        """So many, some at a time."""
+        one = {STREAMS: self._stream, CONNECTIONS: self._connection}[what]
+        for first in range(0, number, _AT_A_TIME):
+            await asyncio.gather(*[one() for _ in range(min(_AT_A_TIME, number - first))])
+
+    async def _stream(self) -> None:
+        call = self._channel.stream_stream(f"/{SERVICE}/{PING_PONG}")()
+        await call.write(_MESSAGE)
+        await call.read()
+        self._held.append(call)
+
+    async def _connection(self) -> None:
+        channel = self._connect()
+        await channel.unary_unary(f"/{SERVICE}/{UNARY}")(_MESSAGE)
+        self._held.append(channel)
+
+
+async def measure(connect: Callable[[], Any]) -> None:
     """Do what the lines of the standard input say."""
-    async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        for workload, seconds in commands():  # nothing else runs in this loop between two workloads
-            client = Client(channel, workload, seconds)
-            await client.run()
-            answer(workload, client.operations, client.latencies_s)
+    async with connect() as channel:
+        holder = Holder(connect, channel)
+        for order, number in orders():  # nothing else runs in this loop between two orders
+            try:
+                if isinstance(order, str):
+                    await holder.hold(order, int(number))
+                    answer(order, int(number))
+                else:
+                    client = Client(connect, channel, order, number)
+                    await client.run()
+                    answer(order, client.operations, client.latencies_s)
+            except Exception as error:
+                refuse(error)
 
 
-def main(role: str, module: str, *arguments: str) -> None:
+def main() -> None:
     """Run the server or the client of one module."""
-    grpc, aio = importlib.import_module(module), importlib.import_module(f"{module}.aio")
-    asyncio.run(serve(grpc, aio) if role == "server" else measure(aio, *arguments))
+    told = options()
+    grpc, aio = importlib.import_module(told.module), importlib.import_module(f"{told.module}.aio")
+    new_loop = importlib.import_module(told.loop).new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve(grpc, aio, told) if told.role == "server" else measure(connector(grpc, aio, told)))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -34,6 +34,12 @@ def call_command(sources: Path = SOURCES, builds: Path = BUILDS) -> list[str]:
     return [str(programs / "call")]
 
 
+def bench_command(sources: Path = SOURCES, builds: Path = BUILDS) -> list[str]:
+    """The command of the program that benchmarks/ measures, without its role. Raises Missing and BuildFailed."""
+    programs, _ = built(recipe("grpc_go_bench", "./bench", what="grpc-go's part of the benchmarks"), sources, builds)
+    return [str(programs / "bench")]
+
+
 def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
     """The commands, of programs that are built if need be. Raises Missing without Go or sources, and BuildFailed."""
     programs, how = _built(sources, builds)

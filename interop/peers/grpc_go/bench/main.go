@@ -173,7 +173,7 @@ func (w *worker) run() error {
 	if !known {
 		return fmt.Errorf("nothing here does %q", w.Kind)
 	}
-	for time.Now().Before(w.end) {
+	for time.Now().Before(w.end) || w.operations == 0 {
 		ctx, cancel := context.WithCancel(context.Background())
 		err := work(ctx, make([]byte, w.Size))
 		cancel()
@@ -186,7 +186,7 @@ func (w *worker) run() error {
 
 func (w *worker) unary(ctx context.Context, message []byte) error {
 	before := time.Now()
-	for before.Before(w.end) {
+	for before.Before(w.end) || w.operations == 0 {
 		var response []byte
 		if err := w.conn.Invoke(ctx, prefix+"Echo", &message, &response); err != nil {
 			return err
