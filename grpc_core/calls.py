@@ -332,7 +332,14 @@ class _Nobody:
     def headers_received(self) -> None:
         """Nothing."""
 
-    message_received = writable = finished = headers_received
+    def message_received(self) -> None:
+        """Nothing."""
+
+    def writable(self) -> None:
+        """Nothing."""
+
+    def finished(self) -> None:
+        """Nothing."""
 
 
 _NOBODY = _Nobody()

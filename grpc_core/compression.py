@@ -109,7 +109,7 @@ def _zstd_decompress(compressed: bytes, bytes_max: int) -> bytes:
 DEFLATE: Final = _coding(b"deflate", _ZLIB)
 GZIP: Final = _coding(b"gzip", _GZIP)
 ZSTD: Final = Coding(b"zstd", _zstd_compress, _zstd_decompress)
-_HAS_ZSTD: Final = importlib.util.find_spec("zstandard") is not None
+_HAS_ZSTD = importlib.util.find_spec("zstandard") is not None
 CODINGS: Final = {coding.name: coding for coding in (DEFLATE, GZIP, *((ZSTD,) if _HAS_ZSTD else ()))}
 ACCEPT_ENCODING: Final = b", ".join((b"identity", *CODINGS))
 """The codings that we read, for `grpc-accept-encoding`."""

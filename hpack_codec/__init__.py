@@ -18,12 +18,14 @@
 One `Encoder` serves what a connection sends and one `Decoder` what it receives, each in the order on the wire.
 """
 
+from hpack_codec import decoder as _decoder
 from hpack_codec.decoder import Decoder, FieldDecoder, field_decoder
 from hpack_codec.encoder import Encoder
 from hpack_codec.errors import FieldListTooLarge, HpackError
 from hpack_codec.fields import Field, FieldList, NeverIndexedField
 
 __all__ = [
+    "IS_COMPILED",
     "Decoder",
     "Encoder",
     "Field",
@@ -34,3 +36,6 @@ __all__ = [
     "NeverIndexedField",
     "field_decoder",
 ]
+
+IS_COMPILED = not _decoder.__file__.endswith((".py", ".pyc"))
+"""Whether this is the optional build by mypyc (docs/compiled.md) and not pure Python."""

@@ -6,6 +6,8 @@ later block on the connection would be read wrongly: `HpackError`, and the conne
 one message only: `FieldListTooLarge` (RFC 9113 §10.5.1).
 """
 
+from typing import ClassVar
+
 
 class HpackError(Exception):
     """The block cannot be decoded; the decoder's state is lost and the connection must end.
@@ -27,7 +29,7 @@ class FieldListTooLarge(Exception):
     list, `limit` says in words which limit it passed.
     """
 
-    rule = "RFC 9113 §10.5.1"
+    rule: ClassVar[str] = "RFC 9113 §10.5.1"
 
     def __init__(self, *, size_bytes: int, field_count: int, limit: str) -> None:
         super().__init__(f"field list of {size_bytes} bytes in {field_count} fields, allowed {limit} ({self.rule})")

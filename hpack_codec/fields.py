@@ -5,9 +5,6 @@ ever hold, on this hop or on the next (§6.2.3, §7.1.3); `NeverIndexedField` sa
 is encoded as it came, which is what an intermediary owes its neighbours.
 """
 
-Field = tuple[bytes, bytes]
-FieldList = tuple[Field, ...]
-
 FIELD_OVERHEAD_BYTES = 32
 """Added to the octets of name and value to give the size of a field, in a table (RFC 7541 §4.1) and in a
 list (RFC 9113 §6.5.2)."""
@@ -39,3 +36,10 @@ class NeverIndexedField(tuple[bytes, bytes]):
 
     def __repr__(self) -> str:
         return f"NeverIndexedField({self[0]!r}, {self[1]!r})"
+
+
+Field = tuple[bytes, bytes] | NeverIndexedField
+"""Name and value. That a `NeverIndexedField` is a tuple as well, every reader knows but mypyc: said so, it keeps the
+object instead of the two values."""
+
+FieldList = tuple[Field, ...]

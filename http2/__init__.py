@@ -21,6 +21,7 @@ Where is ...?
 | budgets against abuse                               | `guard`            | §10.5               |
 """
 
+from http2 import connection as _connection
 from http2.config import Config
 from http2.connection import Connection
 from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, UsageError
@@ -43,6 +44,7 @@ from http2.events import (
 from http2.messages import Head, MalformedMessage, field_list, read_head
 
 __all__ = [
+    "IS_COMPILED",
     "Config",
     "Connection",
     "ConnectionClosedError",
@@ -68,3 +70,6 @@ __all__ = [
     "field_list",
     "read_head",
 ]
+
+IS_COMPILED = not _connection.__file__.endswith((".py", ".pyc"))
+"""Whether this is the optional build by mypyc (docs/compiled.md) and not pure Python."""

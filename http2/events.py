@@ -14,23 +14,29 @@ will stop sending: that is flow control.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from http2.errors import ErrorCode, error_name
 from http2.messages import Head
 
 
 class Event:
-    """The base of all events; prints its attributes."""
+    """The base of all events; prints its attributes, and is compared by them.
 
-    __slots__: tuple[str, ...] = ()
+    Their names stand in `ATTRIBUTES`, since a compiled class has no `__slots__` to read.
+    """
+
+    ATTRIBUTES: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.ATTRIBUTES)
         return f"{type(self).__name__}({values})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        return all(getattr(self, name) == getattr(other, name) for name in self.ATTRIBUTES)
 
     __hash__ = None  # type: ignore[assignment]  # events are compared by value in tests, and never used as keys
 
@@ -86,7 +92,8 @@ class TrailersReceived(HeadEvent):
 class DataReceived(Event):
     """A piece of content. Hand `len(data)` octets back with `Connection.consume(stream_id, len(data))` when used."""
 
-    __slots__ = ("data", "end_stream", "stream_id")
+    ATTRIBUTES = ("data", "end_stream", "stream_id")
+    __slots__ = ATTRIBUTES
 
     def __init__(self, stream_id: int, data: bytes, end_stream: bool) -> None:
         self.stream_id = stream_id
@@ -103,7 +110,8 @@ class StreamReset(Event):
     even left: it waited for the peer's limit on streams.
     """
 
-    __slots__ = ("by_peer", "error_code", "reason", "stream_id", "unprocessed", "unsent")
+    ATTRIBUTES = ("by_peer", "error_code", "reason", "stream_id", "unprocessed", "unsent")
+    __slots__ = ATTRIBUTES
 
     def __init__(
         self,
@@ -125,7 +133,8 @@ class StreamReset(Event):
 class StreamWritable(Event):
     """All DATA that was queued on the stream has left it; a caller that waited for room may send more."""
 
-    __slots__ = ("stream_id",)
+    ATTRIBUTES = ("stream_id",)
+    __slots__ = ATTRIBUTES
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id
@@ -134,7 +143,8 @@ class StreamWritable(Event):
 class SettingsReceived(Event):
     """The peer's SETTINGS, already applied and acknowledged: the entries in their order."""
 
-    __slots__ = ("entries",)
+    ATTRIBUTES = ("entries",)
+    __slots__ = ATTRIBUTES
 
     def __init__(self, entries: list[tuple[int, int]]) -> None:
         self.entries = entries
@@ -143,7 +153,8 @@ class SettingsReceived(Event):
 class SettingsAcknowledged(Event):
     """The peer has confirmed a SETTINGS frame of ours: its values."""
 
-    __slots__ = ("values",)
+    ATTRIBUTES = ("values",)
+    __slots__ = ATTRIBUTES
 
     def __init__(self, values: dict[int, int]) -> None:
         self.values = values
@@ -152,7 +163,8 @@ class SettingsAcknowledged(Event):
 class PingReceived(Event):
     """The peer sent a PING; the answer is already in the output."""
 
-    __slots__ = ("payload",)
+    ATTRIBUTES = ("payload",)
+    __slots__ = ATTRIBUTES
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -161,7 +173,8 @@ class PingReceived(Event):
 class PingAcknowledged(Event):
     """The answer to a PING of ours."""
 
-    __slots__ = ("payload",)
+    ATTRIBUTES = ("payload",)
+    __slots__ = ATTRIBUTES
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -170,7 +183,8 @@ class PingAcknowledged(Event):
 class GoAwayReceived(Event):
     """The peer accepts no new streams. Our streams above `last_stream_id` follow as `StreamReset` (unprocessed)."""
 
-    __slots__ = ("debug_data", "error_code", "last_stream_id")
+    ATTRIBUTES = ("debug_data", "error_code", "last_stream_id")
+    __slots__ = ATTRIBUTES
 
     def __init__(self, last_stream_id: int, error_code: int, debug_data: bytes) -> None:
         self.last_stream_id = last_stream_id
@@ -185,7 +199,8 @@ class ConnectionTerminated(Event):
     end of file). `reason` says why in words; for an error of the peer's it is also the debug data of our GOAWAY.
     """
 
-    __slots__ = ("by_peer", "error_code", "reason")
+    ATTRIBUTES = ("by_peer", "error_code", "reason")
+    __slots__ = ATTRIBUTES
 
     def __init__(self, error_code: int, by_peer: bool, reason: str) -> None:
         self.error_code = error_code

@@ -286,7 +286,7 @@ def _join_cookies(fields: FieldList) -> FieldList:
     return tuple(result)
 
 
-def field_list(fields: Iterable[tuple[str | bytes, str | bytes]]) -> FieldList:
+def field_list(fields: Iterable[tuple[str | bytes, str | bytes] | NeverIndexedField]) -> FieldList:
     """Fields as people write them (str or bytes, names in any case) as a field list: lower-case names, octets.
 
     A `NeverIndexedField` stays one.
@@ -294,7 +294,7 @@ def field_list(fields: Iterable[tuple[str | bytes, str | bytes]]) -> FieldList:
     return tuple([_field(field) for field in fields])
 
 
-def _field(field: tuple[str | bytes, str | bytes]) -> Field:
+def _field(field: tuple[str | bytes, str | bytes] | NeverIndexedField) -> Field:
     name, value = field
     octets = (
         (name.encode("ascii") if isinstance(name, str) else name).lower(),

@@ -185,8 +185,8 @@ def _on_field_block(c: Connection, stream_id: int, block: bytes, end_stream: int
         head = c.decoder.decode(block)
     except HpackError as error:
         raise errors.ConnectionError(ErrorCode.COMPRESSION_ERROR, str(error), error.rule)
-    except (MalformedMessage, FieldListTooLarge) as error:
-        fault = error
+    except (MalformedMessage, FieldListTooLarge) as unusable:
+        fault = unusable
     frame = HEADERS_END if end_stream else HEADERS
     streams = c.streams
     stream = streams.by_id.get(stream_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import GetSetDescriptorType
 
 import pytest
 
@@ -435,6 +436,10 @@ def snapshot(connection: Connection) -> object:
             return repr(value)
         names = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
         names += list(getattr(value, "__dict__", ()))
+        # What mypyc has compiled has neither: its attributes are descriptors in C.
+        for cls in type(value).__mro__:
+            members = vars(cls).items()
+            names += [name for name, member in members if type(member) is GetSetDescriptorType and name[:2] != "__"]
         return {name: look(getattr(value, name, None), depth + 1) for name in names if name != "lookup"}
 
     return look(connection)
