@@ -5,6 +5,7 @@ Its names are found in `grpc_core` itself, which loads this package when one of 
 | question                                            | file           |
 |-----------------------------------------------------|----------------|
 | the I/O thread, and what happens at a fork          | `loop`         |
+| the loop that it runs, and what wakes it            | `waking`       |
 | messages from thread to thread, with back-pressure  | `pipes`        |
 | one call across the border                          | `exchange`     |
 | what a caller gets: errors, iterators, futures      | `call`         |

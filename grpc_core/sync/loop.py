@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from grpc_core.sync.waking import new_event_loop
+
 Result = TypeVar("Result")
 
 THREAD_NAME: Final = "grpc_core I/O"
@@ -29,7 +31,7 @@ _log = logging.getLogger("grpc_core.sync")
 
 
 class IoThread:
-    """An event loop in a thread of its own; `loop` is that event loop, if it is not to be an ordinary one."""
+    """An event loop in a thread of its own; `selector` and `loop` are given where it is not to be an ordinary one."""
 
     __slots__ = ("_held", "loop", "selector", "thread")
 
@@ -37,8 +39,10 @@ class IoThread:
         self, selector: selectors.BaseSelector | None = None, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
         self._held: set[asyncio.Task[Any]] = set()
-        self.selector = selector or selectors.DefaultSelector()
-        self.loop = loop or asyncio.SelectorEventLoop(self.selector)
+        if selector is None or loop is None:
+            selector, loop = new_event_loop()
+        self.selector = selector
+        self.loop = loop
         self.thread = threading.Thread(target=self.loop.run_forever, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
