@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench bench-full soak interop conformance conformance-matrix generate clean
+.PHONY: demo test check bench bench-full bench-compare soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -22,6 +22,11 @@ bench: $(VENV)/.bench
 
 bench-full: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --full
+
+# What is checked out against another commit, in one interleaved run: make bench-compare BASE=REV
+BASE ?= HEAD~1
+bench-compare: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.compare $(BASE)
 
 soak: $(VENV)/.test
 	$(BIN)/python -m benchmarks.soak

@@ -34,6 +34,9 @@ REQUEST: tuple[Field, ...] = (
     (b"grpc-accept-encoding", b"identity, deflate, gzip"),
 )
 
+NAMES = tuple(f"{way}, {what}" for way in ("encode", "decode") for what in ("fresh", "new values", "repeated"))
+"""What is measured."""
+
 Work = Callable[[], object]
 
 
@@ -51,7 +54,7 @@ def _blocks(lists: list[tuple[Field, ...]]) -> list[bytes]:
     return [encoder.encode(fields) for fields in lists]
 
 
-def _pairs() -> dict[str, tuple[Work, Work]]:
+def pairs() -> dict[str, tuple[Work, Work]]:
     """Each measurement: the same work by hpack and by us."""
     first_block = hpack.Encoder().encode(REQUEST)
     new_lists = [_new_values(number) for number in range(LISTS)]
@@ -116,7 +119,7 @@ def _cpu_s(work: Work, turns: int) -> float:
 def measure() -> dict[str, tuple[float, float, float]]:
     """For each measurement: the median ratio, and both medians in microseconds a list."""
     results = {}
-    for name, (theirs, ours) in _pairs().items():
+    for name, (theirs, ours) in pairs().items():
         theirs()
         ours()
         turns = 10 if "repeated" in name else 1  # So that our time is well above the clock's grain.
