@@ -24,7 +24,6 @@ from grpc_core.calls import ClientCall, Observer
 from grpc_core.deadline import encode_timeout
 from grpc_core.errors import AioRpcError
 from grpc_core.explanation import Explanation
-from grpc_core.headers import with_fields
 from grpc_core.hedging import CallHedging
 from grpc_core.metadata import Fields, Metadata, MetadataPairs, encode_metadata
 from grpc_core.propagation import HANDLED, HandledCall
@@ -259,15 +258,12 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
 
     def start_attempt(self, protocol: ClientProtocol, observer: Observer, previous: int) -> ClientCall:
         """A stream with the call's head, after so many attempts that failed. Raises http2.UsageError."""
-        coding = self._settings.coding
-        head = self.method.head(coding)
         fields = self._fields + self._credential_fields
         if previous:
             fields += ((b"grpc-previous-rpc-attempts", b"%d" % previous),)
-        if self._deadline is not None:
-            head = with_fields(head, fields, encode_timeout(self._deadline - self._loop.time()))
-        elif fields:
-            head = with_fields(head, fields)
+        timeout = None if self._deadline is None else encode_timeout(self._deadline - self._loop.time())
+        coding = self._settings.coding
+        head = self.method.head(coding, fields, timeout)
         attempt = protocol.session.start(head, observer, coding, self.method.limits)
         if protocol.upkeep is not None:
             protocol.upkeep.poll()

@@ -28,9 +28,9 @@ from grpc_core.credentials import (
     insecure_channel_credentials,
 )
 from grpc_core.errors import UsageError
-from grpc_core.headers import USER_AGENT, request_head
+from grpc_core.headers import USER_AGENT, request_head, with_fields
 from grpc_core.hedging import CallHedging
-from grpc_core.metadata import MetadataValue
+from grpc_core.metadata import Fields, MetadataValue
 from grpc_core.options import ChannelOptions, parse_options
 from grpc_core.retry import CallRetry, Throttle
 from grpc_core.service_config import MethodConfig
@@ -71,8 +71,12 @@ class CallSettings:
             self.timeout = config.timeout_s if self.timeout is None else min(self.timeout, config.timeout_s)
 
 
+_HEADS_MAX = 64
+"""Heads that a method remembers. Calls with metadata that never come again start it anew, and lose little by that."""
+
+
 class Method(Generic[Request, Response]):
-    """One method on one channel: its path, its codecs, and the head that all its requests share."""
+    """One method on one channel: its path, its codecs, and the heads that its requests share."""
 
     __slots__ = ("_heads", "channel", "config", "limits", "path", "request_serializer", "response_deserializer")
 
@@ -87,18 +91,24 @@ class Method(Generic[Request, Response]):
         self.path = path.decode("utf-8") if isinstance(path, bytes) else path
         self.request_serializer = request_serializer
         self.response_deserializer = response_deserializer
-        self._heads: dict[Coding | None, Head] = {}
-        self.head(None)  # a path that cannot be called is refused here
+        self._heads: dict[tuple[Coding | None, Fields, bytes | None], Head] = {}
+        self.head(None, (), None)  # a path that cannot be called is refused here
         self.config = channel.service_config.of(self.path)
         self.limits = None if self.config is None else channel.limits.at_most(self.config)
 
-    def head(self, coding: Coding | None) -> Head:
-        """The part of the head that all requests with this coding share. Raises ValueError."""
-        head = self._heads.get(coding)
+    def head(self, coding: Coding | None, fields: Fields, timeout: bytes | None) -> Head:
+        """The head of a request with this coding, these metadata fields and this `grpc-timeout`. Raises ValueError."""
+        key = coding, fields, timeout
+        head = self._heads.get(key)
         if head is None:
-            channel = self.channel
-            head = request_head(self.path, channel.authority, channel.scheme, channel.user_agent, coding)
-            self._heads[coding] = head
+            if fields or timeout is not None:
+                head = with_fields(self.head(coding, (), None), fields, timeout)
+            else:
+                channel = self.channel
+                head = request_head(self.path, channel.authority, channel.scheme, channel.user_agent, coding)
+            if len(self._heads) >= _HEADS_MAX:
+                self._heads.clear()
+            self._heads[key] = head
         return head
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from grpc_core import aio
+from grpc_core.aio.channel import Method
 from grpc_core.aio.link import ConnectFailed
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.status import StatusCode
@@ -66,6 +67,21 @@ def test_a_method_may_be_named_in_octets_and_registered() -> None:
             assert await call(b"x") == b"x"
 
     run(main())
+
+
+def test_a_method_remembers_the_heads_of_its_calls_but_not_for_ever() -> None:
+    made: Method[bytes, bytes] = Method(aio.insecure_channel(NOBODY), "/test.Service/Echo", None, None)
+    fields = ((b"key", b"value"),)
+    head = made.head(None, fields, b"60000000u")
+    assert head is made.head(None, fields, b"60000000u")
+    assert [name for name, _ in head.fields[4:5]] == [b"grpc-timeout"]
+    assert head.fields[-1] == fields[0]
+    assert head is not made.head(None, fields, None)
+    assert head is not made.head(None, (), b"60000000u")
+    for number in range(1000):
+        varying = ((b"trace", b"%d" % number),)
+        assert made.head(None, varying, None).fields[-1] == varying[0]
+    assert len(made._heads) <= 64
 
 
 @pytest.mark.wire("W003", "W012")
