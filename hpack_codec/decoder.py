@@ -112,7 +112,7 @@ class InstructionReader:
             prefix_max = 0x0F
         index = octet & prefix_max
         if index == 0:
-            name, end = decode_string(block, offset + 1, self.string_bytes_max)
+            name, end = decode_string(block, offset + 1, self.string_bytes_max, True)
         else:
             end = offset + 1
             if index == prefix_max:
@@ -161,14 +161,11 @@ class Decoder(Generic[T]):
         fields_max: int = FIELDS_MAX,
         string_bytes_max: int = STRING_BYTES_MAX,
     ) -> None:
-        for name, limit in (
-            ("table_bytes_max", table_bytes_max),
-            ("list_bytes_max", list_bytes_max),
-            ("fields_max", fields_max),
-            ("string_bytes_max", string_bytes_max),
-        ):
-            if not 0 <= limit <= INTEGER_MAX:
-                raise ValueError(f"{name} is {limit}, allowed 0 to {INTEGER_MAX}")
+        limits = (table_bytes_max, list_bytes_max, fields_max, string_bytes_max)
+        if min(limits) < 0 or max(limits) > INTEGER_MAX:
+            names = ("table_bytes_max", "list_bytes_max", "fields_max", "string_bytes_max")
+            wrong = ", ".join(f"{name} is {limit}" for name, limit in zip(names, limits, strict=True))
+            raise ValueError(f"{wrong}; allowed is 0 to {INTEGER_MAX}")
         self._finish = finish
         self._list_bytes_max = list_bytes_max
         self._fields_max = fields_max
@@ -218,13 +215,14 @@ class Decoder(Generic[T]):
 
         field_at = reader.field_at
         list_bytes_max = self._list_bytes_max
+        fields_max = self._fields_max
         fields: list[Field] = []
         size_bytes = 0
         while offset < end:
             field, offset = field_at(block, offset)
             fields.append(field)
             size_bytes += len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
-            if size_bytes > list_bytes_max or len(fields) > self._fields_max:
+            if size_bytes > list_bytes_max or len(fields) > fields_max:
                 raise self._drain(block, offset, size_bytes, len(fields))
         return tuple(fields), size_bytes
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hpack_codec.errors import HpackError
 from hpack_codec.huffman import huffman_encode
 from hpack_codec.integers import encode_integer
-from hpack_codec.strings import decode_string, encode_string
+from hpack_codec.strings import REMEMBERED_BYTES_MAX, _remembered_name, decode_string, encode_string
 
 
 @given(st.binary(max_size=300), st.binary(max_size=3), st.binary(max_size=3))
@@ -36,3 +36,23 @@ def test_hpk_07_a_string_over_the_limit_is_refused_in_either_coding(text: bytes)
         with pytest.raises(HpackError, match="100"):
             decode_string(literal, 0, 100)
         assert decode_string(literal, 0, 101) == (text, len(literal))
+
+
+@given(st.binary(max_size=100), st.integers(0, 3))
+def test_a_name_is_the_same_when_it_is_remembered(name: bytes, begin: int) -> None:
+    coded = huffman_encode(name)
+    block = bytes(begin) + encode_integer(len(coded), 7, 0x80) + coded
+    assert decode_string(block, begin, len(name), True) == (name, len(block))
+    assert decode_string(block, begin, len(name), True) == (name, len(block))
+    if name:
+        with pytest.raises(HpackError, match="more than") as caught:
+            decode_string(block, begin, len(name) - 1, True)
+        assert caught.value.offset == begin, "a smaller limit holds, and the place is this block's"
+
+
+def test_only_short_names_are_remembered() -> None:
+    coded = huffman_encode(b"a" * 200)
+    before = _remembered_name.cache_info().currsize
+    assert len(coded) > REMEMBERED_BYTES_MAX
+    assert decode_string(encode_integer(len(coded), 7, 0x80) + coded, 0, 1000, True)[0] == b"a" * 200
+    assert _remembered_name.cache_info().currsize == before
