@@ -20,18 +20,21 @@ from grpc_core.service_config import ServiceConfig, parse_service_config
 from grpc_core.session import Limits
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from http2 import Config
+from http2.scheduler import LONE_TURN_BYTES
 
 ChannelOptions = Iterable[tuple[str, Any]]
 
 _FIELD_BLOCK_BYTES_MIN = 262_144
 _CONFIG = Config(
-    # A message of the default size limit must not need many round trips; what an unread stream costs stays bounded.
-    stream_window_bytes=1_048_576,
+    # A message of 1 MiB, with what is around it, needs no round trip, and one of the default size limit not many; what
+    # an unread stream costs stays bounded.
+    stream_window_bytes=LONE_TURN_BYTES,
     connection_window_bytes=4_194_304,
     # A long path holds more. grpc-go lets windows grow to the same size.
     stream_window_bytes_max=16_777_216,
-    # A frame costs much the same whatever it holds; between those of another stream it must not take long either.
-    frame_bytes_max=65_536,
+    # A frame costs much the same whatever it holds, and a message in one frame is not put together from parts. Who
+    # sends one has to think of the other streams, which wait for its end (`http2.scheduler`).
+    frame_bytes_max=LONE_TURN_BYTES,
     # gRPC limits metadata, not header lists for their own sake; C-core's hard limit is 16 KiB.
     field_list_bytes_max=16_384,
     field_block_bytes_max=_FIELD_BLOCK_BYTES_MIN,

@@ -21,7 +21,7 @@ from typing import Self
 from hpack_codec import Decoder, Encoder, Field, FieldList
 from http2 import errors
 from http2.bandwidth_delay import PATH_PING, BandwidthDelay
-from http2.config import MAX_UINT32, MAX_WINDOW, Config
+from http2.config import MAX_UINT32, MAX_WINDOW, MIN_FRAME_SIZE, Config
 from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError, error_name
 from http2.events import ConnectionTerminated, Event, PingAcknowledged, SettingsAcknowledged, StreamReset
 from http2.frame_reader import HTTP_1_ANSWER, FrameReader, first_frame_gate
@@ -39,7 +39,7 @@ from http2.frames import (
 from http2.guard import Guard
 from http2.messages import INFORMATIONAL, REQUEST, RESPONSE, TRAILERS, Head, MalformedMessage, read_head
 from http2.receiving import OpenBlock
-from http2.scheduler import Scheduler
+from http2.scheduler import Scheduler, frame_bytes_max
 from http2.settings import (
     DEFAULT_WINDOW,
     HEADER_TABLE_SIZE,
@@ -115,6 +115,7 @@ class Connection:
         self.open_block: OpenBlock | None = None
         self.gate: Callable[[Connection, int, int, int], None] | None = first_frame_gate
         self.output_data_bytes = 0
+        self.taken_data_bytes = 0  # of DATA in what `data_to_send` gave last
 
         self._reader = FrameReader(expect_preface=not is_client)
         self._output: list[bytes | memoryview] = [PREFACE] if is_client else []
@@ -142,9 +143,10 @@ class Connection:
 
     # -- bytes in, events out ------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: bytes, now: float = 0.0) -> list[Event]:
+    def receive_data(self, data: bytes | memoryview, now: float = 0.0) -> list[Event]:
         """Take octets from the peer and return what they mean, in their order.
 
+        A memoryview may be of a buffer that is used again afterwards: no event refers to it.
         `now` is a monotonic time in seconds, for the budgets of `guard`; a caller without a clock leaves it out.
         Never raises for anything the peer does: its stream errors become RST_STREAM and a `StreamReset` event, its
         connection errors GOAWAY and a final `ConnectionTerminated`. Afterwards `data_to_send` may have output.
@@ -196,6 +198,7 @@ class Connection:
             self._output = []
             self._output_taken = True
             self._reply_bytes = 0
+            self.taken_data_bytes = self.output_data_bytes
             self.output_data_bytes = 0
         return output
 
@@ -625,7 +628,7 @@ class Connection:
             not self.scheduler.ring
             and length <= stream.send_window
             and length <= self.send_window
-            and length <= self.peer.frame_bytes_max
+            and (length <= MIN_FRAME_SIZE or length <= frame_bytes_max(self))
             and self.output_data_bytes < self.config.output_bytes_max
         )
 
@@ -643,7 +646,7 @@ class Connection:
                 if increment and stream.receive_phase != OVER:
                     self.emit_control(build_window_update(stream.id, increment))
 
-    def _read_and_measure(self, path: BandwidthDelay, data: bytes) -> None:
+    def _read_and_measure(self, path: BandwidthDelay, data: bytes | memoryview) -> None:
         """Read; if DATA has come, it is the first of a sample (`bandwidth_delay`)."""
         window = self.receive_window
         arrived = window.announced - window.available

@@ -16,74 +16,126 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from http2 import errors
+from http2.config import MIN_FRAME_SIZE
 from http2.errors import ErrorCode, StreamError, error_name
-from http2.frames import ACK, FRAME_HEADER_BYTES, PREFACE, SETTINGS, STREAM_ID_MASK, FrameType, unpack_header
-from http2.receiving import HANDLERS
+from http2.frames import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    FRAME_HEADER_BYTES,
+    HEADERS,
+    PREFACE,
+    SETTINGS,
+    STREAM_ID_MASK,
+    FrameType,
+    unpack_header,
+)
+from http2.receiving import HANDLERS, endless_block, over_window
 
 if TYPE_CHECKING:
     from http2.connection import Connection
 
 
-class FrameReader:
-    """Splits what arrives into frames. Holds at most one incomplete frame."""
+OTHER_FRAME_BYTES_MAX = 65_536
+"""The payload of a frame that is neither DATA nor part of a field block. A gRPC peer sends the hundredth part of it."""
+_AROUND_BLOCK_BYTES = 1 + 255 + 5  # padding, its length, and a priority
+_GATHERED_BYTES = 1024
+"""Parts of a payload below this size are gathered."""
+_LARGE_BYTES = 4096
+"""A payload of this size is copied by itself out of a buffer that its owner uses again."""
+_RUN_BYTES = 16_384
+"""Smaller frames are copied out of it together: a copy for each of them costs more than one of all."""
 
-    __slots__ = ("_needed", "_preface_due", "_start", "_tail", "saw_http_1")
+
+class FrameReader:
+    """Splits what arrives into frames. Holds at most one incomplete frame.
+
+    `_missing` octets are missing of a frame whose header has come: that is `_header`, and `_parts` are what has come of
+    its payload. Without one, `_start` is the beginning of a header, or of the preface.
+    """
+
+    __slots__ = ("_header", "_missing", "_parts", "_preface_due", "_start", "saw_http_1")
 
     def __init__(self, expect_preface: bool) -> None:
-        self._tail = bytearray()
-        self._needed = 0
         self._preface_due = expect_preface
-        self._start = b""  # what has come while the preface is due
+        self._start = b""
+        self._header = (0, 0, 0)
+        self._missing = 0
+        self._parts: list[bytes | bytearray | memoryview] = []
         self.saw_http_1 = False
 
     @property
     def buffered_bytes(self) -> int:
         """How many octets of an incomplete frame are kept."""
-        return len(self._tail)
+        if self._missing:
+            return FRAME_HEADER_BYTES + (self._header[0] >> 8) - self._missing
+        return len(self._start)
 
-    def read(self, c: Connection, data: bytes) -> None:
-        """Handle every frame that is complete with `data`. Raises the connection error that stops it."""
-        if self._preface_due:
-            data = self._read_preface(data)
-        offset = self._read_tail(c, data) if self._tail else 0
-        if offset < len(data) and not c.is_closed:
-            offset = self._walk(c, data, offset)
-            if offset < len(data):
-                self._tail += data[offset:]
+    def read(self, c: Connection, data: bytes | memoryview) -> None:
+        """Handle every frame that is complete with `data`. Raises the connection error that stops it.
 
-    def _read_tail(self, c: Connection, data: bytes) -> int:
-        """Complete the frame that is kept, and no more of `data` than that; return how much of it was taken."""
-        tail = self._tail
+        A memoryview stands for a buffer that is used again: nothing of it is kept but copies.
+        """
         offset = 0
-        while tail and offset < len(data):
-            missing = self._needed - len(tail)
-            tail += data[offset : offset + missing]
-            offset += missing
-            if len(tail) == self._needed:  # of the frame's header, or of all of it
-                known = bytes(tail)
-                tail.clear()
-                if not self._walk(c, known, 0):
-                    tail += known
-        return offset
+        if self._missing:
+            offset = self._read_missing(c, data)
+        elif self._preface_due:
+            data = self._read_preface(bytes(data))
+        elif self._start:
+            data = self._start + data
+            self._start = b""
+        if c.is_closed:
+            return
+        if isinstance(data, bytes):
+            offset = self._walk(c, data, offset)
+        else:
+            offset = self._walk_buffer(c, data, offset)
+        left = len(data) - offset
+        if left >= FRAME_HEADER_BYTES:
+            self._header = header = unpack_header(data, offset)
+            self._missing = FRAME_HEADER_BYTES + (header[0] >> 8) - left
+            self._keep(data[offset + FRAME_HEADER_BYTES :])
+        elif left and not self._preface_due:
+            self._start = bytes(data[offset:])
+
+    def _read_missing(self, c: Connection, data: bytes | memoryview) -> int:
+        """Complete the frame that is kept, if `data` does; return how much of it was taken."""
+        missing = self._missing
+        if len(data) < missing:
+            self._missing = missing - len(data)
+            self._keep(data)
+            return len(data)
+        self._missing = 0
+        parts = self._parts
+        parts.append(data[:missing])
+        payload = b"".join(parts)
+        parts.clear()
+        self._handle(c, *self._header, payload)
+        return missing
+
+    def _keep(self, part: bytes | memoryview) -> None:
+        """Keep a part of a payload. Small ones are gathered: octet by octet they must not cost an object for each."""
+        parts = self._parts
+        if len(part) >= _GATHERED_BYTES:
+            parts.append(bytes(part))
+        elif parts and isinstance(last := parts[-1], bytearray) and len(last) < _RUN_BYTES:
+            last += part
+        elif part:
+            parts.append(bytearray(part))
 
     def _walk(self, c: Connection, data: bytes, offset: int) -> int:
-        """Handle the frames in `data` from `offset` on; return where the one begins that is not complete.
-
-        `_needed` is then how much of it has to be there before it is worth another look.
-        """
+        """Handle the frames in `data` from `offset` on; return where the one begins that is not complete."""
         end = len(data)
-        needed = FRAME_HEADER_BYTES
         while end - offset >= FRAME_HEADER_BYTES:
             length_and_type, flags, stream_id = unpack_header(data, offset)
             if c.gate is not None:
                 c.gate(c, length_and_type, flags, stream_id & STREAM_ID_MASK)
             length = length_and_type >> 8
-            if length > c.local.frame_bytes_max:
-                raise _oversized(length_and_type, c.local.frame_bytes_max)
+            if length > MIN_FRAME_SIZE:
+                judge_length(c, length_and_type)
             start = offset + FRAME_HEADER_BYTES
             stop = start + length
             if stop > end:
-                needed += length
                 break
             offset = stop
             try:
@@ -92,8 +144,40 @@ class FrameReader:
                 c.fail_stream(error)
             if c.is_closed:
                 return end
-        self._needed = needed
         return offset
+
+    def _walk_buffer(self, c: Connection, data: memoryview, offset: int) -> int:
+        """As `_walk`, in a buffer that is used again: large payloads are copied out of it, once."""
+        end = len(data)
+        while end - offset >= FRAME_HEADER_BYTES:
+            length_and_type, flags, stream_id = unpack_header(data, offset)
+            length = length_and_type >> 8
+            stop = offset + FRAME_HEADER_BYTES + length
+            if length < _LARGE_BYTES:
+                taken = self._walk(c, bytes(data[offset : offset + _RUN_BYTES]), 0)
+                if not taken:
+                    break
+                offset += taken
+            elif stop > end:
+                self._walk(c, bytes(data[offset : offset + FRAME_HEADER_BYTES]), 0)  # to judge by its header
+                break
+            else:
+                if c.gate is not None:
+                    c.gate(c, length_and_type, flags, stream_id & STREAM_ID_MASK)
+                if length > MIN_FRAME_SIZE:
+                    judge_length(c, length_and_type)
+                self._handle(c, length_and_type, flags, stream_id, bytes(data[offset + FRAME_HEADER_BYTES : stop]))
+                offset = stop
+            if c.is_closed:
+                return end
+        return offset
+
+    def _handle(self, c: Connection, length_and_type: int, flags: int, stream_id: int, payload: bytes) -> None:
+        """One frame, which has passed the gate."""
+        try:
+            HANDLERS[length_and_type & 0xFF](c, flags, stream_id & STREAM_ID_MASK, payload)
+        except StreamError as error:
+            c.fail_stream(error)
 
     def _read_preface(self, data: bytes) -> bytes:
         """§3.4: compare with the client's preface as far as it has come; return what follows it."""
@@ -171,11 +255,23 @@ def frame_name(frame_type: int) -> str:
         return f"a frame of type {frame_type:#x}"
 
 
-def _oversized(length_and_type: int, limit: int) -> errors.ConnectionError:
-    # §4.2 allows a stream error for some types; ending the connection spares us the payload of all of them.
-    return errors.ConnectionError(
-        ErrorCode.FRAME_SIZE_ERROR,
-        f"{frame_name(length_and_type & 0xFF)} frame with a payload of {length_and_type >> 8} octets;"
-        f" SETTINGS_MAX_FRAME_SIZE is {limit} ({error_name(ErrorCode.FRAME_SIZE_ERROR)})",
-        "RFC 9113 §4.2",
-    )
+def judge_length(c: Connection, length_and_type: int) -> None:
+    """§4.2, and our own limits, for a frame of more than 16 KiB whose header has come.
+
+    §4.2 allows a stream error for some types; ending the connection spares us the payload of all of them.
+    """
+    length, frame_type = length_and_type >> 8, length_and_type & 0xFF
+    name = f"{frame_name(frame_type)} frame with a payload of {length} octets"
+    if length > c.local.frame_bytes_max:
+        code = ErrorCode.FRAME_SIZE_ERROR
+        message = f"{name}; SETTINGS_MAX_FRAME_SIZE is {c.local.frame_bytes_max} ({error_name(code)})"
+        raise errors.ConnectionError(code, message, "RFC 9113 §4.2")
+    if frame_type == DATA:
+        if length > c.receive_window.available:
+            raise over_window(c, length)
+    elif frame_type in (HEADERS, CONTINUATION):
+        if length > c.config.field_block_bytes_max + _AROUND_BLOCK_BYTES:
+            raise endless_block(c, length, int(frame_type == CONTINUATION))
+    elif length > OTHER_FRAME_BYTES_MAX:
+        message = f"{name}; {OTHER_FRAME_BYTES_MAX} are allowed where it is no DATA"
+        raise errors.ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message, "RFC 9113 §10.5")

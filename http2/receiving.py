@@ -106,11 +106,7 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """Content of a message. Padding counts against the windows (§6.9.1) and is given back at once."""
     length = len(payload)
     if not c.receive_window.receive(length):
-        raise errors.ConnectionError(
-            ErrorCode.FLOW_CONTROL_ERROR,
-            f"DATA of {length} octets; the connection's window has {c.receive_window.available}",
-            "RFC 9113 §6.9.1",
-        )
+        raise over_window(c, length)
     end_stream = flags & END_STREAM
     frame = DATA_END if end_stream else DATA
     stream = c.streams.by_id.get(stream_id)
@@ -150,6 +146,15 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     return None
 
 
+def over_window(c: Connection, length: int) -> errors.ConnectionError:
+    """§6.9.1: more DATA than the connection's window has room for."""
+    return errors.ConnectionError(
+        ErrorCode.FLOW_CONTROL_ERROR,
+        f"DATA of {length} octets; the connection's window has {c.receive_window.available}",
+        "RFC 9113 §6.9.1",
+    )
+
+
 def _on_stray_data(c: Connection, stream_id: int, stream: Stream | None, frame: int, length: int) -> None:
     """DATA that its stream cannot take, or for a stream that is gone. It is thrown away, so its credit goes back."""
     c.return_credit(length)
@@ -169,7 +174,7 @@ def on_headers(c: Connection, flags: int, stream_id: int, payload: bytes) -> Non
     if not stream_id:
         _require_stream(stream_id, "HEADERS", "RFC 9113 §6.2")
     if len(payload) > c.config.field_block_bytes_max:
-        raise _endless_block(c, len(payload), 0)
+        raise endless_block(c, len(payload), 0)
     if flags & END_HEADERS:
         _on_field_block(c, stream_id, payload, flags & END_STREAM)
     else:
@@ -449,14 +454,15 @@ def on_continuation(c: Connection, flags: int, stream_id: int, payload: bytes) -
     block.length += len(payload)
     count = len(block.fragments) - 1
     if block.length > c.config.field_block_bytes_max or count > c.config.continuation_frames_max:
-        raise _endless_block(c, block.length, count)
+        raise endless_block(c, block.length, count)
     if flags & END_HEADERS:
         c.open_block = None
         c.gate = None
         _on_field_block(c, stream_id, b"".join(block.fragments), block.end_stream)
 
 
-def _endless_block(c: Connection, length: int, count: int) -> errors.ConnectionError:
+def endless_block(c: Connection, length: int, count: int) -> errors.ConnectionError:
+    """§10.5.1: a field block over the limits, in its first frame (count 0) and so many that continue it."""
     return errors.ConnectionError(
         ErrorCode.ENHANCE_YOUR_CALM,
         f"a field block of {length} octets in {count} CONTINUATION frames; allowed are"

@@ -2,10 +2,10 @@
 
 DATA that finds no room in a window, or no room in the output, waits in the queue of its stream. A stream that could
 send stands in a ring; each turn takes one frame from the first and puts it at the end, so that streams share the
-connection fairly, frame by frame. A stream whose own window is closed leaves the ring and comes back with its
-WINDOW_UPDATE. When the connection's window is closed nobody moves, and the ring is kept as it is; only a stream that is
-reset leaves it even then, or a peer that keeps that window closed could fill it. An end without content needs no window
-(§6.9.1) and never waits here.
+connection fairly, frame by frame; one that is alone may send longer frames. A stream whose own window is closed leaves
+the ring and comes back with its WINDOW_UPDATE. When the connection's window is closed nobody moves, and the ring is
+kept as it is; only a stream that is reset leaves it even then, or a peer that keeps that window closed could fill it.
+An end without content needs no window (§6.9.1) and never waits here.
 
 Trailers wait behind the DATA of their stream, because a field block is encoded when it enters the output: the order on
 the wire is the order of encoding (RFC 7541 §2.2).
@@ -21,6 +21,15 @@ from http2.stream import Stream
 
 if TYPE_CHECKING:
     from http2.connection import Connection
+
+TURN_BYTES = 65_536
+"""The longest frame of a stream among others."""
+LONE_TURN_BYTES = 1_114_112
+"""The longest frame of a stream that is alone: a message of 1 MiB, with what is around it. On a path of 1 Mbit/s an
+answer to PING waits 9 s for its end, which is less than anybody's keepalive timeout."""
+
+LARGE_BYTES = 65_536
+"""A piece of content of this size begins a frame, whatever stands before it: that is cheaper than a copy."""
 
 
 class Scheduler:
@@ -42,14 +51,15 @@ class Scheduler:
     def fill(self, c: Connection) -> None:
         """Move queued DATA into the output, in turn, while the connection's window and the output have room."""
         ring = self.ring
+        limit = frame_bytes_max(c)
         while ring and c.send_window > 0 and c.output_data_bytes < c.config.output_bytes_max:
             _, stream = ring.popitem(last=False)
             if stream.queued_bytes and stream.send_window > 0:
-                self._send_next(c, stream)
+                self._send_next(c, stream, limit)
 
-    def _send_next(self, c: Connection, stream: Stream) -> None:
+    def _send_next(self, c: Connection, stream: Stream, limit: int) -> None:
         """Send one frame of DATA from the queue; with the last one, the end that follows it."""
-        payload = _take(stream, min(c.peer.frame_bytes_max, stream.send_window, c.send_window))
+        payload = _take(stream, min(limit, stream.send_window, c.send_window))
         if stream.queued_bytes:
             c.emit_data(stream, payload, False)
             self.add(stream)
@@ -62,13 +72,20 @@ class Scheduler:
                 c.events.append(StreamWritable(stream.id))
 
 
+def frame_bytes_max(c: Connection) -> int:
+    """How long a frame of DATA may be now, where the peer allows it: others have to wait for its end."""
+    return min(c.peer.frame_bytes_max, LONE_TURN_BYTES if len(c.streams.by_id) == 1 else TURN_BYTES)
+
+
 def _take(stream: Stream, room: int) -> bytes | memoryview:
-    """Up to `room` octets from the front of the queue; small pieces are joined into one frame."""
+    """Up to `room` octets from the front of the queue; small pieces are joined into one frame, large ones are not."""
     queue = stream.queue
     assert queue is not None
     parts: list[bytes | memoryview] = []
     left = room
     while queue and left:
+        if parts and len(queue[0]) >= LARGE_BYTES:
+            break
         chunk = queue.popleft()
         if len(chunk) > left:
             view = memoryview(chunk)  # the rest of a large chunk is never copied, however many frames it fills

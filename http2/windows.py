@@ -33,7 +33,7 @@ from http2.config import MAX_WINDOW
 from http2.errors import ErrorCode, StreamError
 
 ANNOUNCED_BYTES: Final = 262_144
-"""What is worth a WINDOW_UPDATE though it is not half of a window: four frames of gRPC's size, and each costs more."""
+"""What is worth a WINDOW_UPDATE though it is not half of a window: four turns of a stream, and each costs more."""
 
 
 class ReceiveWindow:

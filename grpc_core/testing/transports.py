@@ -20,9 +20,13 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
+from http2.aio.transport import ConnectionProtocol
+
 READ_BYTES_MAX: Final = 262_144
 """The most that is delivered in one piece; asyncio reads no more from a socket at a time."""
 HIGH_WATER_BYTES: Final = 65_536
+Receiver = asyncio.Protocol | ConnectionProtocol
+"""What takes octets by `data_received`."""
 
 
 class Conditions(Protocol):
@@ -39,7 +43,7 @@ class Conditions(Protocol):
 class MemoryTransport(asyncio.Transport):
     """One end. Made in pairs by `join`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, conditions: Conditions) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Receiver, conditions: Conditions) -> None:
         super().__init__({"peername": "in-memory", "sockname": "in-memory"})
         self.other: MemoryTransport = self
         self._loop = loop
@@ -142,7 +146,7 @@ class MemoryTransport(asyncio.Transport):
         self._loop.call_soon(self._protocol.connection_lost, error)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
+        assert isinstance(protocol, Receiver)
         self._protocol = protocol
 
     def get_protocol(self) -> asyncio.BaseProtocol:
@@ -211,7 +215,7 @@ class MemoryTransport(asyncio.Transport):
 
 
 def join(
-    loop: asyncio.AbstractEventLoop, first: asyncio.Protocol, second: asyncio.Protocol, conditions: Conditions
+    loop: asyncio.AbstractEventLoop, first: Receiver, second: Receiver, conditions: Conditions
 ) -> tuple[MemoryTransport, MemoryTransport]:
     """Join two protocols: both hear `connection_made`, the first one first."""
     ends = MemoryTransport(loop, first, conditions), MemoryTransport(loop, second, conditions)

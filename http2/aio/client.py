@@ -169,7 +169,7 @@ class _ClientProtocol(StreamsProtocol[Response]):
         self.first_octets = b""
         self._goaway: GoAwayReceived | None = None
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         if not self.ready.done():
             self.first_octets = (self.first_octets + data)[:_SEEN_BYTES]
         super().data_received(data)

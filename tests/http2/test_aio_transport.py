@@ -10,6 +10,7 @@ import pytest
 from hpack_codec import Encoder
 from http2 import Config, ErrorCode
 from http2.aio import Request, Timeouts, client_ssl_context, connect, serve, server_ssl_context
+from http2.aio.transport import LARGE_BYTES, receive_buffer, write_large
 from http2.frames import (
     ACK,
     DATA,
@@ -189,6 +190,63 @@ def test_a_small_response_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
             port = 0
 
     run(main())
+
+
+LARGE = Config(frame_bytes_max=1_000_000, stream_window_bytes=4_000_000, connection_window_bytes=8_000_000)
+BODY = bytes(range(256)) * 12_000  # 3 MB
+
+
+async def echo(request: Request) -> None:
+    request.send_headers(200)
+    async for chunk in request:
+        await request.send_data(chunk)
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_large_frames_go_both_ways(tls_files: TlsFiles, over_tls: bool) -> None:
+    """Two connections at a time, so that their octets meet in the loop's buffer."""
+
+    async def main() -> None:
+        accepts = server_ssl_context(tls_files.cert, tls_files.key) if over_tls else None
+        connects = client_ssl_context(tls_files.cert) if over_tls else None
+
+        async def there_and_back(port: int, body: bytes) -> bytes:
+            async with await connect("127.0.0.1", port, ssl=connects, config=LARGE) as client:
+                response = await client.request("POST", "/", body=body)
+                return await response.read()
+
+        async with await serve(echo, ssl=accepts, config=LARGE) as server:
+            bodies = [BODY, BODY[::-1], BODY[100:]]
+            assert await asyncio.gather(*[there_and_back(server.port, body) for body in bodies]) == bodies
+
+    run(main())
+
+
+def test_connections_of_a_loop_receive_into_one_buffer() -> None:
+    async def buffer() -> memoryview:
+        loop = asyncio.get_running_loop()
+        assert receive_buffer(loop) is receive_buffer(loop)
+        return receive_buffer(loop)
+
+    assert asyncio.run(buffer()) is not asyncio.run(buffer()), "another loop may run in another thread"
+
+
+def test_large_pieces_are_written_without_a_copy() -> None:
+    written: list[bytes | memoryview] = []
+
+    class Writes(asyncio.Transport):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            assert not isinstance(data, bytearray)
+            written.append(data)
+
+    large, other = bytes(LARGE_BYTES), bytes(range(256)) * 1_000
+    chunks: list[bytes | memoryview] = [b"head", large, b"small", b"head", memoryview(other)[1:], b"tail"]
+    write_large(Writes(), chunks)
+    assert b"".join(written) == b"".join(chunks)
+    views = [piece.obj for piece in written if isinstance(piece, memoryview)]
+    assert views[0] is large
+    assert views[1] is other
+    assert [len(piece) for piece in written if isinstance(piece, bytes)] == [4 + 16_384, 9 + 16_384, 4]
 
 
 def test_a_peer_that_breaks_the_rules_and_does_not_read_cannot_hold_the_socket(server_is_stuck: asyncio.Event) -> None:

@@ -11,7 +11,14 @@ from http2 import frame_reader
 from http2.config import Config
 from http2.connection import Connection
 from http2.errors import ErrorCode
-from http2.events import ConnectionTerminated, Event, RequestReceived
+from http2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    PingReceived,
+    RequestReceived,
+    StreamReset,
+)
 from http2.frame_reader import HTTP_1_ANSWER, describe_start, frame_name, is_http_1, may_become_http_1
 from http2.frames import (
     ACK,
@@ -36,7 +43,7 @@ from http2.frames import (
     unpack_header,
 )
 from tests.support.pair import GET, POST, TRAILERS
-from tests.support.peer import Peer, ping_ack, settings, settings_ack, window_update
+from tests.support.peer import Peer, ping_ack, rst_stream, settings, settings_ack, window_update
 from tests.support.strategies import BLOCKS, client_session
 
 OPENING = PREFACE + build_settings({})
@@ -206,6 +213,18 @@ VALID: dict[str, Callable[[Peer], bytes]] = {
 }
 
 
+def through_buffer(connection: Connection, data: bytes, length: int) -> list[Event]:
+    """Let a connection receive from one buffer of so many octets, which is overwritten after each time."""
+    buffer = bytearray(length)
+    events: list[Event] = []
+    for start in range(0, len(data), length):
+        piece = data[start : start + length]
+        buffer[: len(piece)] = piece
+        events += connection.receive_data(memoryview(buffer)[: len(piece)])
+        buffer[:] = b"\xee" * length
+    return events
+
+
 def three_ways(name: str) -> tuple[list[Event], list[Event], list[Event]]:
     """The events of a frame that comes whole, octet by octet, and with another one behind it."""
     results = []
@@ -241,6 +260,111 @@ def test_a_whole_session_means_the_same_cut_in_two_anywhere() -> None:
     for cut in range(len(data)):
         connection = Connection.server()
         assert connection.receive_data(data[:cut]) + connection.receive_data(data[cut:]) == expected
+
+
+LARGE = Config(frame_bytes_max=1_000_000, stream_window_bytes=1_000_000)
+
+
+def large_session() -> bytes:
+    """Frames of all sizes in between, among them such that are copied out of a buffer by themselves."""
+    sizes = (5, 4_095, 4_096, 100, 16_384, 0, 16_385, 3, 300_000, 1, 65_536, 9, 4_087)
+    frames = [build_frame(DATA, 0, 1, bytes([index]) * size) for index, size in enumerate(sizes)]
+    opening = PREFACE + build_settings({}) + SETTINGS_ACK
+    return opening + Peer(Connection.client(), handshake=False).headers(1, POST) + b"".join(frames) + PING_FRAME
+
+
+@pytest.mark.parametrize("length", [1, 10, 4_000, 4_105, 16_384, 20_000, 262_144, 1_000_000])
+def test_a_buffer_that_is_used_again_may_be_received_from(length: int) -> None:
+    """Nothing refers to it afterwards, and the events are those of the same octets in one piece."""
+    data = large_session()
+    whole = Connection.server(LARGE)
+    expected = whole.receive_data(data)
+    assert sum(isinstance(event, DataReceived) for event in expected) == 12
+    assert [type(event) for event in expected[-1:]] == [PingReceived]
+    connection = Connection.server(LARGE)
+    assert through_buffer(connection, data, length) == expected
+    assert connection._reader.buffered_bytes == 0
+    assert b"".join(connection.data_to_send()) == b"".join(whole.data_to_send())
+
+
+@pytest.mark.parametrize("name", VALID)
+@pytest.mark.parametrize("length", [1, 7, 100_000])
+def test_a_frame_means_the_same_out_of_a_buffer(name: str, length: int) -> None:
+    results = []
+    for way in ("whole", "buffer"):
+        peer = Peer.of_server()
+        assert peer.opens(POST) == 1
+        frame = VALID[name](peer)
+        if way == "whole":
+            results.append(peer.connection.receive_data(frame))
+        else:
+            results.append(through_buffer(peer.connection, frame, length))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("length", [9, 100, 100_000])
+def test_a_fault_in_a_large_frame_is_one_of_its_stream(length: int) -> None:
+    """One that is put together from parts, and one that is copied out of a buffer."""
+    peer = Peer.of_server(Config(stream_window_bytes=20_000, frame_bytes_max=100_000))
+    assert peer.opens(POST) == 1
+    events = through_buffer(peer.connection, build_frame(DATA, 0, 1, bytes(30_000)) + PING_FRAME, length)
+    assert [type(event) for event in events] == [StreamReset, PingReceived]
+    peer.expects("the window of the stream was too small", rst_stream(1, ErrorCode.FLOW_CONTROL_ERROR))
+
+
+def test_nothing_is_handled_behind_the_frame_that_ends_the_connection() -> None:
+    """A large one, whether it comes at once or in two parts."""
+    data = build_frame(SETTINGS, 0, 0, bytes(16_383)) + PING_FRAME
+    for length in (10_000, 100_000):
+        peer = Peer.of_server()
+        events = through_buffer(peer.connection, data, length)
+        assert [type(event) for event in events] == [ConnectionTerminated]
+        code, reason = failure(peer.connection)
+        assert (code, "16383" in reason) == (ErrorCode.FRAME_SIZE_ERROR, True)
+
+
+EXCESSIVE = {
+    "DATA over the connection's window": (DATA, 1_048_577, ErrorCode.FLOW_CONTROL_ERROR, "RFC 9113 §6.9.1"),
+    "HEADERS over the limit of a block": (HEADERS, 65_536 + 262, ErrorCode.ENHANCE_YOUR_CALM, "RFC 9113 §10.5.1"),
+    "SETTINGS without end": (SETTINGS, 65_538, ErrorCode.ENHANCE_YOUR_CALM, "RFC 9113 §10.5"),
+    "an unknown frame without end": (0x42, 65_537, ErrorCode.ENHANCE_YOUR_CALM, "RFC 9113 §10.5"),
+    "larger than announced": (DATA, 2_000_001, ErrorCode.FRAME_SIZE_ERROR, "RFC 9113 §4.2"),
+}
+
+
+@pytest.mark.parametrize("as_buffer", [False, True])
+@pytest.mark.parametrize("name", EXCESSIVE)
+def test_what_will_not_be_accepted_is_not_waited_for(name: str, as_buffer: bool) -> None:
+    """However large the frames are that we announce: an excess is judged by the frame's header."""
+    frame_type, length, code, rule = EXCESSIVE[name]
+    peer = Peer.of_server(Config(frame_bytes_max=2_000_000))
+    assert peer.opens(POST) == 1
+    header = pack_header(length << 8 | frame_type, 0, 1)
+    peer.connection.receive_data(memoryview(header) if as_buffer else header)
+    assert peer.connection._reader.buffered_bytes == 0
+    seen, reason = failure(peer.connection)
+    assert seen == code
+    assert f"{length} octets" in reason
+    assert reason.endswith(f"({rule})")
+
+
+@pytest.mark.parametrize(
+    ("frame_type", "length"), [(DATA, 1_048_576), (HEADERS, 65_536 + 261), (SETTINGS, 65_532), (0x42, 65_536)]
+)
+def test_the_largest_frame_that_is_waited_for(frame_type: int, length: int) -> None:
+    peer = Peer.of_server(Config(frame_bytes_max=2_000_000))
+    assert peer.opens(POST) == 1
+    peer.connection.receive_data(pack_header(length << 8 | frame_type, 0, 1))
+    assert not peer.connection.is_closed
+    assert peer.connection._reader.buffered_bytes == 9
+
+
+def test_a_continuation_over_the_limit_of_a_block_is_not_waited_for() -> None:
+    peer = Peer.of_server(Config(frame_bytes_max=2_000_000))
+    peer.connection.receive_data(build_frame(HEADERS, 0, 1, b"\x82"))
+    peer.connection.receive_data(pack_header(65_798 << 8 | CONTINUATION, 0, 1))
+    code, reason = failure(peer.connection)
+    assert (code, "65798 octets" in reason) == (ErrorCode.ENHANCE_YOUR_CALM, True)
 
 
 def test_the_octets_of_an_incomplete_frame_are_kept_and_no_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -31,7 +32,18 @@ def engine(is_client: bool) -> Connection:
     return connection
 
 
-def feed(connection: Connection, chunks: list[bytes]) -> tuple[list[Event], bytes]:
+def reused(chunks: Iterable[bytes]) -> Iterator[memoryview]:
+    """The same octets, always in the same buffer, which is overwritten in between."""
+    buffer = bytearray(1)
+    for chunk in chunks:
+        if len(buffer) < len(chunk):
+            buffer = bytearray(len(chunk))
+        buffer[: len(chunk)] = chunk
+        yield memoryview(buffer)[: len(chunk)]
+        buffer[:] = b"\xee" * len(buffer)
+
+
+def feed(connection: Connection, chunks: Iterable[bytes | memoryview]) -> tuple[list[Event], bytes]:
     """All events and all output; nothing escapes, and what is kept of a frame is bounded."""
     events: list[Event] = []
     output = b""
@@ -49,6 +61,7 @@ def check_contract(is_client: bool, data: bytes, cuts: list[int]) -> None:
     whole = feed(engine(is_client), [data])
     octet_by_octet = feed(engine(is_client), [data[i : i + 1] for i in range(len(data))])
     cut = feed(engine(is_client), strategies.chunked(data, cuts))
+    assert feed(engine(is_client), reused(strategies.chunked(data, cuts))) == whole
     assert octet_by_octet == whole
     assert cut == whole
     endings = [event for event in whole[0] if isinstance(event, ConnectionTerminated)]

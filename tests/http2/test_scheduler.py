@@ -10,7 +10,7 @@ from http2.config import Config
 from http2.connection import Connection
 from http2.events import StreamWritable
 from http2.frames import build_settings, build_window_update
-from http2.scheduler import _take
+from http2.scheduler import LONE_TURN_BYTES, _take
 from http2.stream import Stream
 from tests.support.pair import GET, POST, TRAILERS
 from tests.support.peer import Frame, Peer, data, headers, window_update
@@ -198,6 +198,39 @@ def test_a_frame_may_be_as_large_as_the_peer_allows() -> None:
     peer.sends(build_window_update(1, 60_000))
     peer.connection.send_data(stream_id, bytes(20_000))
     assert sizes(peer.skip()) == [(1, 16_384), (1, 3_616)], "and no larger when it has changed its mind"
+
+
+def test_a_stream_sends_its_longest_frames_while_it_is_alone() -> None:
+    """Among others it sends frames of 64 KiB, for whose end the others wait."""
+    peer = Peer.of_client(settings={4: 2**24, 5: 2**24 - 1})
+    peer.sends(build_window_update(0, 2**24))
+    first = peer.opens(POST)
+    peer.connection.send_data(first, bytes(2_000_000))
+    assert sizes(peer.skip()) == [(first, LONE_TURN_BYTES), (first, 2_000_000 - LONE_TURN_BYTES)]
+    peer.connection.send_data(first, bytes(LONE_TURN_BYTES))
+    assert sizes(peer.skip()) == [(first, LONE_TURN_BYTES)], "without having been queued, too"
+    second = peer.opens(POST)
+    peer.connection.send_data(first, bytes(100_000))
+    peer.connection.send_data(second, bytes(70_000))
+    frames = [(first, 65_536), (second, 65_536), (first, 34_464), (second, 4_464)]
+    assert sizes(peer.skip()) == frames
+    peer.connection.reset_stream(second)
+    peer.connection.send_data(first, bytes(100_000))
+    assert sizes(peer.skip())[1:] == [(first, 100_000)]
+
+
+def test_a_large_piece_begins_a_frame() -> None:
+    """Joined to the small one before it, it would be copied."""
+    stream = Stream(1, 0, 0)
+    large = bytes(100_000)
+    stream.queue = deque([b"12", b"345", large, b"6"])
+    stream.queued_bytes = 100_006
+    assert _take(stream, 200_000) == b"12345"
+    view = _take(stream, 80_000)
+    assert isinstance(view, memoryview)
+    assert view.obj is large
+    assert (len(view), stream.queued_bytes) == (80_000, 20_001)
+    assert _take(stream, 200_000) == bytes(20_000) + b"6"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class RestingLoop:
 class KeptTransport(asyncio.Transport):
     """A connection whose octets are taken with `take`; it can always be written to."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol) -> None:
         super().__init__({"peername": "in-memory", "sockname": "in-memory"})
         self._loop = loop
         self._protocol = protocol

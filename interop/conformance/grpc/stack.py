@@ -12,6 +12,7 @@ from typing import Any
 import grpc_core
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.target import Address
+from http2.aio.transport import ConnectionProtocol
 from interop.conformance.exchange import ClientResult
 from interop.conformance.grpc.memory import GrpcMemoryConnector, KeptTransport, RestingLoop
 from interop.conformance.grpc.tester import told
@@ -27,10 +28,10 @@ class _End:
     def __init__(self) -> None:
         self.rest = RestingLoop()
         self.transport: KeptTransport | None = None
-        self._protocol: asyncio.Protocol | None = None
+        self._protocol: ConnectionProtocol | None = None
         self._octets = 0
 
-    def joined(self, protocol: asyncio.Protocol) -> None:
+    def joined(self, protocol: ConnectionProtocol) -> None:
         """The connection is made."""
         self._protocol = protocol
         self.transport = KeptTransport(self.rest.loop, protocol)
