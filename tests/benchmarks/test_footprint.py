@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,12 +39,14 @@ def test_a_stack_that_is_absent_is_named() -> None:
         footprint.held(Pairing(absent, absent), HOLDS[0], 1)
 
 
-def test_imports_that_can_be_and_those_that_cannot() -> None:
+def test_imports_that_can_be_and_those_that_cannot(tmp_path: Path) -> None:
     times = footprint.imports(2, Progress(0.0), ["hpack_codec", "no_such_module"])
     assert list(times) == ["hpack_codec"]
     assert len(times["hpack_codec"]) == 2
     with pytest.raises(StackFailed, match="import no_such_module: exit status 1"):
-        footprint.import_cpu_ms("import no_such_module")
+        footprint.import_cpu_ms("import no_such_module", str(tmp_path))
+    assert footprint.import_cpu_ms("import json", str(tmp_path)) > 0
+    assert list(tmp_path.rglob("json/*.pyc")), "what is imported is compiled once"
 
 
 def test_sizes() -> None:
