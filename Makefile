@@ -4,13 +4,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test check bench bench-full bench-compare soak interop conformance conformance-matrix generate clean
+.PHONY: demo test test-compiled check bench bench-full bench-compare bench-compiled soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+# The optional compiled build (docs/compiled.md): the wheel, built as a user would, in a virtual environment of its own;
+# then the tests in a copy of this tree that has the extension modules of that wheel beside their source.
+COMPILED := build/compiled
+WORKERS := 4
+test-compiled: $(VENV)/.python
+	rm -rf $(COMPILED)
+	mkdir -p $(COMPILED)/wheel $(COMPILED)/tree/interop interop/.build
+	tar -cf - --exclude=./.git --exclude=./$(VENV) --exclude=./build --exclude=./interop/.build --exclude='*.so' . \
+	    | tar -xf - -C $(COMPILED)/tree
+	ln -s ../../../../interop/.build $(COMPILED)/tree/interop/.build
+	cd $(COMPILED)/tree && PLAIT_MYPYC=1 ../../../$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir ../wheel .
+	$(PYTHON) -m venv $(COMPILED)/venv
+	wheel=$$(echo $(COMPILED)/wheel/plait-*.whl) && $(COMPILED)/venv/bin/python -m pip install --quiet "$$wheel[test]" \
+	    && $(COMPILED)/venv/bin/python -m zipfile --extract $$wheel $(COMPILED)/tree
+	cd $(COMPILED)/tree && PLAIT_MYPYC=1 ../venv/bin/python -m pytest -n $(WORKERS) --dist loadfile \
+	    tests/hpack_codec tests/http2 tests/grpc_core tests/test_compiled.py tests/test_call_budget.py
+
+# What `make test-compiled` has built against the last commit in pure Python, in one interleaved run.
+bench-compiled:
+	cd $(COMPILED)/tree && GIT_DIR=$$(git rev-parse --absolute-git-dir) ../venv/bin/python -m benchmarks.compare HEAD
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,12 +75,9 @@ def held(pairing: Pairing, what: str, number: int) -> tuple[float, float]:
     return server_kib, client_kib
 
 
-def import_cpu_ms(statement: str, cache: str) -> float:
-    """CPU milliseconds of an interpreter that runs a statement and ends. `cache` is the folder of its bytecode."""
-    # Nothing is to be compiled but in the first turn, whatever this process was told, and wherever a package lies.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = cache
-    with subprocess.Popen([sys.executable, "-c", statement], stderr=subprocess.DEVNULL, env=environment) as process:
+def import_cpu_ms(statement: str) -> float:
+    """CPU milliseconds of an interpreter that runs a statement and ends."""
+    with subprocess.Popen([sys.executable, "-c", statement], stderr=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -93,14 +89,13 @@ def imports(turns: int, progress: Progress, modules: Sequence[str] = IMPORTS) ->
     """A module -> what its import adds to an interpreter's CPU time, turn by turn; absent ones are left out."""
     modules = [module for module in modules if importlib.util.find_spec(module.partition(".")[0])]
     times: dict[str, list[float]] = {module: [] for module in modules}
-    with tempfile.TemporaryDirectory() as cache:
-        for turn in range(turns + 1):
-            progress.step(0.15 * len(modules), "imports")
-            empty_ms = import_cpu_ms("pass", cache)
-            for module in modules:
-                took_ms = import_cpu_ms(f"import {module}", cache) - empty_ms
-                if turn:  # The first compiles, and fills the disk's cache.
-                    times[module].append(took_ms)
+    for turn in range(turns + 1):
+        progress.step(0.15 * len(modules), "imports")
+        empty_ms = import_cpu_ms("pass")
+        for module in modules:
+            took_ms = import_cpu_ms(f"import {module}") - empty_ms
+            if turn:  # The first only fills the disk's cache.
+                times[module].append(took_ms)
     return times
 
 

@@ -31,9 +31,8 @@ WARM_UP_S: Final = 0.1
 PATIENCE_S: Final = 30.0
 """How much longer than it was told a program may take to answer."""
 
-_ENVIRONMENT: Final = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""Installed packages are compiled; these sources are too, or else the memory that compiling takes would be measured."""
-_ENVIRONMENT["GOMAXPROCS"] = "1"  # One core is what each gets: Go is told so, that it does not plan for more.
+_ENVIRONMENT: Final = os.environ | {"GOMAXPROCS": "1"}
+"""One core is what each gets: Go is told so, that it does not plan for more."""
 
 FIGURES: Final = ("server_us", "client_us", "wall_us", "p50_us", "p99_us")
 

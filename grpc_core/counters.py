@@ -6,6 +6,7 @@ failed are those that began, less those that run and those that succeeded.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -80,7 +81,7 @@ class Trace:
         self._clock = clock
         self.created_at = clock()
         self.events_logged = 0
-        self.events: list[TraceEvent] = []  # An empty deque takes 600 octets more, in every channel and subchannel.
+        self.events: deque[TraceEvent] = deque(maxlen=TRACE_EVENTS_MAX)
         self.add(f"{what} created")
 
     def became(self, state: ChannelConnectivity, error: str) -> None:
@@ -93,6 +94,4 @@ class Trace:
     def add(self, description: str, severity: int = INFO) -> None:
         """Note an event, in place of the oldest one when there are too many."""
         self.events_logged += 1
-        if len(self.events) == TRACE_EVENTS_MAX:
-            del self.events[0]
         self.events.append(TraceEvent(self._clock(), severity, description))

@@ -153,34 +153,28 @@ class Kind(enum.Enum):
     SOCKET = "socket"
 
 
-class _Reference(weakref.ref[Any]):
-    """A weak reference that knows the id of what it refers to."""
-
-    __slots__ = ("number",)
-    number: int
-
-
 class Registry:
     """What there is, by id, in the order in which it was made."""
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._entries: dict[int, tuple[Kind, _Reference, Callable[[Any, int], Any]]] = {}
-        # Made once, as there is an entry for every connection, and a closure in each would take half of its memory.
-        self._collected: Callable[[Any], None] = self._on_collected
+        self._entries: dict[int, tuple[Kind, Callable[[], Info | None]]] = {}
 
     def add(self, kind: Kind, thing: Thing, describe: Callable[[Thing, int], Any]) -> int:
         """Know a thing from now on, until nothing else knows it; its id. `describe(thing, id)` tells about it.
 
         `describe` must not hold the thing. From any thread.
         """
-        reference = _Reference(thing, self._collected)
-        number = reference.number = next(self._ids)
-        self._entries[number] = kind, reference, describe
-        return number
+        number = next(self._ids)
+        entries = self._entries
+        reference = weakref.ref(thing, lambda _: entries.pop(number, None))
 
-    def _on_collected(self, reference: _Reference) -> None:
-        self._entries.pop(reference.number, None)
+        def described() -> Info | None:
+            known = reference()
+            return None if known is None else describe(known, number)
+
+        entries[number] = kind, described
+        return number
 
     def forget(self, number: int) -> None:
         """Know a thing no longer."""
@@ -189,20 +183,14 @@ class Registry:
     def find(self, kind: Kind, number: int) -> Any:
         """The thing of that kind with that id, described; None when there is none."""
         entry = self._entries.get(number)
-        return _described(number, entry) if entry is not None and entry[0] is kind else None
+        return entry[1]() if entry is not None and entry[0] is kind else None
 
     def all(self, kind: Kind, start: int = 0) -> list[Any]:
         """All things of a kind whose id is at least `start`, described, in the order of their ids."""
         # A dictionary is copied in one step, whatever other threads do to it. A list of its items is not: what is
         # collected while it is made is taken out of the dictionary.
-        entries = [item for item in self._entries.copy().items() if item[0] >= start and item[1][0] is kind]
-        return [info for number, entry in entries if (info := _described(number, entry)) is not None]
-
-
-def _described(number: int, entry: tuple[Kind, _Reference, Callable[[Any, int], Any]]) -> Info | None:
-    thing = entry[1]()
-    described: Info | None = None if thing is None else entry[2](thing, number)
-    return described
+        entries = [entry for number, entry in self._entries.copy().items() if number >= start and entry[0] is kind]
+        return [info for _, described in entries if (info := described()) is not None]
 
 
 REGISTRY: Final = Registry()

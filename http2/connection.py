@@ -79,42 +79,6 @@ class Connection:
     `Connection.client()` and `Connection.server()` make one; its first output (preface, SETTINGS) is ready at once.
     """
 
-    # With a dictionary instead, every connection takes 1.3 KiB more, and an exchange in memory 5 % longer.
-    __slots__ = (
-        "__weakref__",
-        "_farewell",
-        "_output",
-        "_output_taken",
-        "_pings",
-        "_reader",
-        "_reply_bytes",
-        "_shut_down_reason",
-        "config",
-        "decoder",
-        "encoder",
-        "events",
-        "gate",
-        "guard",
-        "is_client",
-        "is_closed",
-        "is_draining",
-        "local",
-        "messages_received",
-        "messages_sent",
-        "now",
-        "open_block",
-        "output_data_bytes",
-        "path",
-        "peer",
-        "receive_window",
-        "scheduler",
-        "send_window",
-        "streams",
-        "taken_data_bytes",
-        "termination",
-        "windows_sent",
-    )
-
     def __init__(self, is_client: bool, config: Config | None = None) -> None:
         self.is_client = is_client
         self.config = config = config or Config()
@@ -157,7 +121,7 @@ class Connection:
         self._output: list[bytes | memoryview] = [PREFACE] if is_client else []
         self._output_taken = False
         self._reply_bytes = 0
-        self._pings: list[bytes] = []
+        self._pings: deque[bytes] = deque()
         self._shut_down_reason = b""
         # What the connection ends with when its last stream is done: see ConnectionTerminated.
         self._farewell: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")

@@ -300,4 +300,6 @@ def _field(field: tuple[str | bytes, str | bytes] | NeverIndexedField) -> Field:
         (name.encode("ascii") if isinstance(name, str) else name).lower(),
         value.encode("latin-1") if isinstance(value, str) else value,
     )
-    return NeverIndexedField(*octets) if isinstance(field, NeverIndexedField) else octets
+    if isinstance(field, NeverIndexedField):
+        return NeverIndexedField(*octets)
+    return octets

@@ -9,6 +9,7 @@ All entries of a frame are checked before any of them is applied, so that a bad 
 
 from __future__ import annotations
 
+from collections import deque
 from enum import IntEnum
 
 from http2 import errors
@@ -138,7 +139,7 @@ class LocalSettings:
             INITIAL_WINDOW_SIZE: DEFAULT_WINDOW,
             MAX_FRAME_SIZE_ID: MIN_FRAME_SIZE,
         }
-        self.pending: list[dict[int, int]] = []  # Seldom more than one; a deque takes 600 octets in every connection.
+        self.pending: deque[dict[int, int]] = deque()
         self.concurrent_streams_max = MAX_UINT32
         self.frame_bytes_max = MIN_FRAME_SIZE
         self.stream_window_bytes = DEFAULT_WINDOW
@@ -162,7 +163,7 @@ class LocalSettings:
                 "SETTINGS acknowledgement without a SETTINGS frame to acknowledge",
                 "RFC 9113 §6.5",
             )
-        values = self.pending.pop(0)
+        values = self.pending.popleft()
         self.acknowledged.update(values)
         self._judge()
         return values

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
-from http2 import Config, Connection, read_head
+import pytest
+
+from http2 import IS_COMPILED, Config, Connection, read_head
 from http2.frames import build_frame, build_window_update
 from tests.support.pair import OK, POST, TRAILERS
 from tests.support.peer import Peer
@@ -25,6 +27,9 @@ MESSAGE = b"\0\0\0\0\5hello"
 
 
 T = TypeVar("T")
+
+pure_python_only = pytest.mark.skipif(IS_COMPILED, reason="calls between compiled functions are not profiled")
+pytestmark = pure_python_only
 
 
 class Count:

@@ -121,14 +121,8 @@ class ServerProtocol(ConnectionProtocol):
         self._is_calling_up = False
 
     def events_received(self, events: list[Event]) -> None:
-        sent = self.connection.messages_sent
-        self._flush_scheduled = True
         self.session.handle(events)
-        self._flush_scheduled = False
-        if self.connection.messages_sent != sent:
-            self.flush()  # handlers have answered at once: nothing is gained by another turn of the loop
-        else:
-            self.schedule_flush()
+        self.schedule_flush()
         for event in events:
             if type(event) is PingReceived:
                 self._on_ping()

@@ -23,6 +23,7 @@ from grpc_core.testing import Network, VirtualClock, in_memory
 from tests.grpc_core.support import echo as echo_handler
 from tests.grpc_core.support import joined, method, run, serving, status_of
 from tests.support.tls import make_certificate
+from tests.test_call_budget import pure_python_only
 
 SINCE = time.time()
 ECHO = grpc.unary_unary_rpc_method_handler(echo_handler)
@@ -248,6 +249,7 @@ def test_what_wants_to_be_left_out_is(is_server: bool) -> None:
     run(main())
 
 
+@pure_python_only
 def test_counting_calls_no_function_of_python() -> None:
     """What a call costs for this are additions, and a look at the clock, which is a function of C."""
 
