@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from grpc_core.sync import loop
-from grpc_core.sync.pipes import QUEUED_BYTES_MAX, Inlet, Outlet
+import pytest
+
+from grpc_core.sync import loop, pipes
+from grpc_core.sync.pipes import QUEUED_BYTES_MAX, Inlet, Outlet, _gate, _pass
 from tests.grpc_core.sync_support import PATIENCE_S
 
 LARGE = bytes(QUEUED_BYTES_MAX)
@@ -163,3 +167,39 @@ def test_an_outlet_announces_a_message_that_is_to_be_sent_as_it_is() -> None:
 
     io.run(drain())
     assert seen == [b"1", "plain:", b"2", b"3"]
+
+
+def test_who_gives_up_waiting_leaves_the_line() -> None:
+    inlet = Inlet(loop.current().loop)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            inlet.take(0)
+    assert not inlet._gates
+    asyncio.run_coroutine_threadsafe(inlet.put(b"message"), loop.current().loop).result(PATIENCE_S)
+    assert inlet.take(0) == b"message", "and no message is lost"
+
+
+def test_who_gives_up_when_the_gate_was_just_opened_lets_the_next_one_pass() -> None:
+    """Else a message would lie there while somebody waits for it."""
+    lock, gates = threading.Lock(), deque[threading.Lock]()
+    first, second = _gate(gates), _gate(gates)
+    assert gates.popleft() is first  # as `put` does, which is about to open it
+    assert not _pass(first, gates, lock, until=time.monotonic())
+    assert not second.locked()
+    assert not gates
+    assert _pass(second, gates, lock)
+
+
+def test_who_is_interrupted_while_waiting_for_room_leaves_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a handler of a signal does that raises."""
+    outlet = Outlet(loop.current().loop)
+    assert outlet.put(LARGE)
+    monkeypatch.setattr(pipes, "_gate", lambda gates: gates.append(interrupted := _Interrupted()) or interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        outlet.put(LARGE)
+    assert not outlet._gates
+
+
+class _Interrupted:
+    def acquire(self, timeout: float) -> bool:
+        raise KeyboardInterrupt
