@@ -61,7 +61,7 @@ class Run(asyncio.Future[None]):
     def __init__(self, io: IoThread, rpc: Rpc, context: ServicerContext) -> None:
         super().__init__(loop=io.loop)
         self._io = io
-        self._rpc = rpc
+        self._rpc: Rpc | None = rpc
         self._context = context
         self._running: concurrent.futures.Future[None] | None = None
 
@@ -97,13 +97,14 @@ class Run(asyncio.Future[None]):
 
     def _end(self, message: bytes | None) -> None:
         """On the I/O thread: the handler has ended, or will never begin."""
-        context = self._context
+        context, rpc = self._context, self._rpc
+        assert rpc is not None
+        self._rpc = self._running = None  # which hold this, and would be left to the garbage collector
         context.settle()
         if context.take_skips_compression():
             context.engine.disable_next_message_compression()
-        self._rpc.conclude(message or b"")
+        rpc.conclude(message or b"")
         context.over()
-        self._running = None
         if not self.done():
             self.set_result(None)
 

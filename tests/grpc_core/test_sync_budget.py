@@ -1,0 +1,88 @@
+"""The call budget of one blocking unary RPC: the caller's thread, the I/O thread with both connections, and the pool's.
+
+As in test_call_budget, calls are counted, not time, and the budgets are about a twentieth above what was measured.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import grpc_core
+from grpc_core.testing import VirtualClock, in_memory_sync
+from tests.grpc_core.support import SERVICE
+from tests.test_call_budget import within
+
+CALLS = 100
+
+
+def echo(request: bytes, context: grpc_core.ServicerContext) -> bytes:
+    return request
+
+
+def served() -> grpc_core.GenericRpcHandler:
+    return grpc_core.method_handlers_generic_handler(SERVICE, {"Echo": grpc_core.unary_unary_rpc_method_handler(echo)})
+
+
+class Counts:
+    """The calls of all threads that begin while it counts, and of the one that made it; each counts on its own."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self._of: dict[int, list[int]] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        if self.is_on and event in ("call", "c_call"):
+            own = self._of.setdefault(threading.get_ident(), [0, 0])
+            own[event == "c_call"] += 1
+
+    def of_each(self, count: int) -> tuple[float, float]:
+        """(Python calls, C calls) for each of so many operations."""
+        python, c = map(sum, zip(*self._of.values(), strict=True))
+        return python / count, c / count
+
+
+@contextmanager
+def counting() -> Iterator[Counts]:
+    counts = Counts()
+    threading.setprofile(counts)
+    sys.setprofile(counts)
+    try:
+        yield counts
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def test_calls_per_blocking_unary_rpc() -> None:
+    with counting() as counts, in_memory_sync(served(), clock=VirtualClock()) as channel:
+        call = channel.unary_unary(f"/{SERVICE}/Echo")
+        for _ in range(20):
+            call(b"x")
+        counts.is_on = True
+        for _ in range(CALLS):
+            call(b"x")
+        counts.is_on = False
+    within(counts.of_each(CALLS), python=400, c=270)
+
+
+def test_a_blocking_call_that_is_over_leaves_nothing_to_the_garbage_collector() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        server = grpc_core.server(pool, [served()])
+        with in_memory_sync(server) as channel:
+            call = channel.unary_unary(f"/{SERVICE}/Echo")
+            call(b"x")
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(CALLS):
+                    call(b"x", timeout=60.0)
+                assert gc.collect() < CALLS / 2, "objects in circles, for all calls"
+            finally:
+                gc.enable()
