@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -355,6 +354,7 @@ def _load_roots(context: ssl.SSLContext, root_certificates: bytes | None) -> Non
 def _load_chain(context: ssl.SSLContext, private_key: bytes, certificate_chain: bytes) -> None:
     """The `ssl` module reads keys from files only: the file exists, readable by us alone, while it reads."""
     import ssl
+    import tempfile
 
     with tempfile.NamedTemporaryFile() as file:
         file.write(private_key.rstrip() + b"\n" + certificate_chain)
