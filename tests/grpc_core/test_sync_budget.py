@@ -81,8 +81,11 @@ def test_a_blocking_call_that_is_over_leaves_nothing_to_the_garbage_collector() 
             gc.collect()
             gc.disable()
             try:
-                for _ in range(CALLS):
-                    call(b"x", timeout=60.0)
-                assert gc.collect() < CALLS / 2, "objects in circles, for all calls"
+                left = []
+                for _ in range(2):  # what other tests have left may come to light in one of them
+                    for _ in range(CALLS):
+                        call(b"x", timeout=60.0)
+                    left.append(gc.collect())
+                assert min(left) < CALLS / 2, "objects in circles, for all calls"
             finally:
                 gc.enable()
