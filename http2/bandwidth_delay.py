@@ -8,10 +8,12 @@ is memory that any peer may fill. So windows begin small, and grow for those who
 was all sent before the peer saw the PING: within credit that it had by then, in one round trip. So this sample is never
 more than the windows; where they are what holds the sender up, it is about as much as they are.
 
-**The rule.** A sample of at least two thirds of the window, at a bandwidth that none before has reached, makes the
-window twice the sample, up to a maximum. Where the path, the peer's congestion control or an application is what holds
-the sender up, the sample stays small; where a longer queue on the path is all that a larger window has brought, the
-bandwidth stays the same: then nothing grows. A window that is too small doubles in each round trip or two.
+**The rule.** A sample of at least half of the window, at a bandwidth that none before has reached, doubles the window,
+up to a maximum. Half, because of a window of 1 MiB a quarter may be unannounced, and another quarter be a message that
+is not complete. Where the path, the peer's congestion control or an application is what holds the sender up, the sample
+stays small; where a longer queue on the path is all that a larger window has brought, the bandwidth stays the same:
+then nothing grows. A window that is too small doubles every two round trips: the next sample begins when the new credit
+has brought its first octets.
 
 **What it costs.** A PING is sent only when DATA came after the one before it was acknowledged, and after a window had
 to be announced: connections that carry little never send one. A peer that counts PINGs has always sent DATA between
@@ -37,8 +39,8 @@ PATH_PING: Final = b"pathtime"
 BETTER: Final = 1.1
 """How many times the best bandwidth so far a sample must reach: less may be a longer queue, or chance."""
 
-PATIENCE: Final = 2
-"""Samples in a row that may lead to nothing before the next ones wait: the first of a burst often counts half of it."""
+PATIENCE: Final = 4
+"""Samples in a row that may lead to nothing before the next ones wait: a burst may begin in the middle of a sample."""
 
 WAIT_S_MIN: Final = 0.1
 WAIT_S_MAX: Final = 1.0
@@ -81,11 +83,11 @@ class BandwidthDelay:
         self.is_sampling = False
         sample = arrived - self._arrived
         elapsed = now - self._began
-        if elapsed > 0 and sample * 3 >= window * 2 and sample > self._bandwidth * BETTER * elapsed:
+        if elapsed > 0 and sample * 2 >= window and sample > self._bandwidth * BETTER * elapsed:
             self._bandwidth = sample / elapsed
             self._failures = 0
-            grown = min(2 * sample, self._maximum)
-            self.due = now if grown < self._maximum else math.inf
+            grown = min(2 * max(sample, window), self._maximum)
+            self.due = now + elapsed if grown < self._maximum else math.inf
             return grown if grown > window else 0
         self._failures += 1
         beyond = min(self._failures - PATIENCE, 8)

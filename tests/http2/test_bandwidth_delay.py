@@ -20,7 +20,7 @@ MIB = 1 << 20
 GRPC = Config(
     stream_window_bytes=MIB, connection_window_bytes=4 * MIB, stream_window_bytes_max=16 * MIB, frame_bytes_max=65_536
 )
-ROUND_TRIPS_TO_GROW = 12  # four doublings, with at most two failures for each, and the handshake
+ROUND_TRIPS_TO_GROW = 12  # four doublings, each in two, and the beginning
 both_ways = pytest.mark.parametrize("to_server", [True, False], ids=["upload", "download"])
 
 
@@ -33,9 +33,9 @@ def sampled(path: BandwidthDelay, octets: int, seconds: float, window: int, at: 
 
 
 @pytest.mark.parametrize(
-    ("octets", "grown"), [(100, 200), (67, 134), (66, 0), (0, 0), (150, 300), (600, 1_000)], ids=str
+    ("octets", "grown"), [(100, 200), (50, 200), (49, 0), (0, 0), (150, 300), (600, 1_000)], ids=str
 )
-def test_two_thirds_of_the_window_make_it_twice_the_sample(octets: int, grown: int) -> None:
+def test_half_of_the_window_doubles_it(octets: int, grown: int) -> None:
     assert sampled(BandwidthDelay(1_000), octets, 0.1, window=100) == grown
 
 
@@ -61,10 +61,10 @@ def test_samples_that_lead_to_nothing_become_rarer() -> None:
     for _ in range(20):
         assert sampled(path, 1, 0.5, 100) == 0
         waits.append(path.due - 0.5)
-    assert waits[:6] == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.8, 1.0])
+    assert waits[:8] == pytest.approx([0.0, 0.0, 0.0, 0.1, 0.2, 0.4, 0.8, 1.0])
     assert waits[-1] == WAIT_S_MAX
     assert sampled(path, 100, 0.5, 100) == 200
-    assert path.due == 0.5, "what works is tried again at once"
+    assert path.due == 1.0, "what works is tried again, when the new credit has had its round trip"
 
 
 def test_one_sample_at_a_time() -> None:
@@ -220,7 +220,7 @@ def test_pings_become_rare_where_nothing_is_to_be_gained() -> None:
     path.client_events.clear()
     path.bytes_per_s_over(5.0, [stream_id], True)
     pings = sum(type(event) is PingReceived for event in path.client_events)
-    assert 3 <= pings <= 12, "one second between them in the end"
+    assert 5 <= pings <= 16, "one second between them in the end"
 
 
 @settings(max_examples=30, deadline=None)
