@@ -1,0 +1,298 @@
+"""Budgets of each end by itself: calls, allocations and writes of a unary RPC, and copies of a large message.
+
+`test_call_budget` counts both ends together. Here one end is real and the other is played by an `http2.Connection`
+while nothing counts (`tests.support.metering`). A budget fails in one direction: when more is done than it allows. It
+is about a twentieth above what was measured; the test prints what it measures, so lower it when that goes down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import grpc_core as grpc
+from grpc_core import aio
+from grpc_core.testing import VirtualClock, in_memory
+from http2 import Config, Connection, DataReceived, read_head
+from tests.grpc_core.support import OK_TRAILERS, REQUEST, RESPONSE, method, service
+from tests.support.metering import Allocations, Calls, Meter, RecordingTransport, feed, reads_of, ticks
+
+RPCS = 50
+MIB = 1 << 20
+SMALL = b"\0\0\0\0\5hello"
+LARGE = b"\0" + MIB.to_bytes(4) + bytes(MIB)
+PEER = Config(stream_window_bytes=16 * MIB, connection_window_bytes=64 * MIB, frame_bytes_max=65_536, check_path=False)
+REQUEST_HEAD, RESPONSE_HEAD, TRAILERS_HEAD = read_head(REQUEST), read_head(RESPONSE), read_head(OK_TRAILERS)
+
+
+class ServerEnd:
+    """A server whose client is played."""
+
+    def __init__(self, server: aio.Server) -> None:
+        self.transport = RecordingTransport()
+        self.protocol = server.new_connection()
+        self.transport.join(self.protocol)
+        self.client = Connection.client(PEER)
+
+    async def exchange(self, request: bytes, meter: Meter | None = None) -> list[int]:
+        """One call. Returns how many octets each write had that the server has answered with."""
+        if request:
+            stream_id = self.client.open_stream(REQUEST_HEAD)
+            self.client.send_data(stream_id, request, True)
+        while True:
+            reads = reads_of(b"".join(self.client.data_to_send()))
+            with meter.on() if meter is not None else contextlib.nullcontext():
+                feed(self.protocol, reads)
+                await ticks()
+            writes = [len(data) for data in self.transport.writes]
+            self._hear()
+            if not self.client.has_output:
+                return writes
+
+    def _hear(self) -> None:
+        octets = self.transport.take()
+        for event in self.client.receive_data(octets) if octets else ():
+            if type(event) is DataReceived:
+                self.client.consume(event.stream_id, len(event.data))
+
+
+class ClientEnd:
+    """A channel whose server is played: it answers every request with one message."""
+
+    def __init__(self) -> None:
+        self.transport = RecordingTransport()
+        self.server = Connection.server(PEER)
+        self.protocol: Any = None
+        self.channel = aio.Channel("ipv4:127.0.0.1:1", None, connector=self._connect)
+        self.answer = SMALL
+
+    async def _connect(self, make: Callable[[], Any], address: object) -> Any:
+        self.protocol = make()
+        self.transport.join(self.protocol)
+        asyncio.get_running_loop().call_soon(self.play)
+        return self.protocol
+
+    def play(self) -> bytes:
+        """Take what the channel has written; what the server says to that is fed to it, and returned."""
+        octets = self.transport.take()
+        for event in self.server.receive_data(octets) if octets else ():
+            if type(event) is DataReceived:
+                self.server.consume(event.stream_id, len(event.data))
+                if event.end_stream:
+                    self.server.send_headers(event.stream_id, RESPONSE_HEAD)
+                    self.server.send_data(event.stream_id, self.answer)
+                    self.server.send_headers(event.stream_id, TRAILERS_HEAD, True)
+        said = b"".join(self.server.data_to_send())
+        if said and self.protocol is not None:
+            feed(self.protocol, reads_of(said))
+        return said
+
+    async def exchange(
+        self, call: Callable[[], Awaitable[bytes]], meter: Meter | None = None
+    ) -> tuple[bytes, list[int]]:
+        """One call: (the answer, how many octets each write had)."""
+        on = meter.on if meter is not None else contextlib.nullcontext
+        with on():
+            answer = asyncio.ensure_future(call())
+            await ticks()
+        writes = [len(data) for data in self.transport.writes]
+        while not answer.done():
+            octets = self.transport.take()
+            reads = reads_of(self._said(octets))
+            with on():
+                feed(self.protocol, reads)
+                await ticks()
+        return answer.result(), writes
+
+    def _said(self, octets: bytes) -> bytes:
+        protocol, self.protocol = self.protocol, None
+        self.transport.writes.append(octets)
+        said = self.play()
+        self.protocol = protocol
+        return said
+
+
+async def _echo(request: bytes, context: Any) -> bytes:
+    return request
+
+
+async def _stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
+    for _ in range(20):
+        yield request
+
+
+@contextlib.asynccontextmanager
+async def server_end(
+    handler: grpc.RpcMethodHandler | None = None,
+) -> AsyncIterator[ServerEnd]:
+    echo = handler or grpc.unary_unary_rpc_method_handler(_echo)
+    server = aio.server(handlers=[grpc.method_handlers_generic_handler("test.Service", {"Echo": echo})])
+    await server.start()
+    end = ServerEnd(server)
+    for _ in range(2):
+        await end.exchange(b"")
+    yield end
+    await server.stop(None)
+
+
+@contextlib.asynccontextmanager
+async def client_end() -> AsyncIterator[tuple[ClientEnd, Callable[[bytes], Any]]]:
+    end = ClientEnd()
+    echo = end.channel.unary_unary("/test.Service/Echo")
+    connecting = asyncio.ensure_future(end.channel.channel_ready())
+    while not connecting.done():
+        await ticks()
+        end.play()
+    yield end, echo
+    await end.channel.close(None)
+
+
+def within(what: str, measured: float, budget: float, path: str) -> None:
+    """Not more than the budget; `path` is where to look when it is."""
+    print(f"{what}: {measured:.2f}, budget {budget}")
+    assert measured <= budget, f"{what}: {measured:.2f}, the budget is {budget}; look at {path}"
+
+
+# -- one unary RPC -----------------------------------------------------------------------------------------------------
+
+SERVER_PATH = "grpc_core/aio/protocol.py, session.py, aio/rpc.py and what they call"
+CLIENT_PATH = "grpc_core/aio/call.py, calls.py, session.py and what they call"
+
+
+async def per_rpc_of_server(meter: Meter) -> list[float]:
+    async with server_end() as end:
+        for _ in range(RPCS):
+            await end.exchange(SMALL)
+        for _ in range(RPCS):
+            await end.exchange(SMALL, meter)
+        return await meter.per(RPCS)
+
+
+async def per_rpc_of_client(meter: Meter) -> list[float]:
+    async with client_end() as (end, echo):
+        for _ in range(RPCS):
+            await end.exchange(lambda: echo(b"hello"))
+        for _ in range(RPCS):
+            assert (await end.exchange(lambda: echo(b"hello"), meter))[0] == b"hello"
+        return await meter.per(RPCS)
+
+
+ENDS = {"server": per_rpc_of_server, "client": per_rpc_of_client}
+
+
+@pytest.mark.parametrize(("end", "python", "c"), [("server", 114, 69), ("client", 154, 93)])
+def test_calls_per_unary_rpc(end: str, python: float, c: float) -> None:
+    counts = [VirtualClock().run(ENDS[end](Calls())) for _ in range(2)]
+    assert counts[0] == pytest.approx(counts[1], abs=0.5), "the count is the same each time"
+    path = SERVER_PATH if end == "server" else CLIENT_PATH
+    within(f"Python calls of the {end}", counts[1][0], python, path)
+    within(f"C calls of the {end}", counts[1][1], c, path)
+
+
+@pytest.mark.parametrize(("end", "blocks"), [("server", 24.5), ("client", 35)])
+def test_allocations_per_unary_rpc(end: str, blocks: float) -> None:
+    """Blocks that are still in use when the function that has taken them calls or returns."""
+    (allocated,) = VirtualClock().run(ENDS[end](Allocations(of_octets=False)))
+    within(f"blocks allocated by the {end}", allocated, blocks, SERVER_PATH if end == "server" else CLIENT_PATH)
+
+
+def test_a_unary_rpc_leaves_no_memory_behind() -> None:
+    """Both ends: what is in use after a thousand calls is what was in use before them."""
+
+    async def main() -> list[int]:
+        async with in_memory(service({})) as channel:
+            echo = method(channel)
+            used = []
+            for _ in range(5):
+                for _ in range(200):
+                    await echo(b"x")
+                gc.collect()
+                used.append(sys.getallocatedblocks())
+            return used
+
+    used = VirtualClock().run(main())
+    print(used)
+    assert used[-1] - used[1] < 50, f"blocks in use after each 200 calls: {used}; look at what keeps ended calls"
+
+
+# -- writes ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_unary_reply_is_one_write() -> None:
+    async def main() -> None:
+        async with server_end() as end:
+            for _ in range(3):
+                assert len(await end.exchange(SMALL)) == 1, (
+                    "head, message and trailers; look at aio/transport.py: flush"
+                )
+
+    VirtualClock().run(main())
+
+
+def test_a_unary_request_is_one_write() -> None:
+    async def main() -> None:
+        async with client_end() as (end, echo):
+            for _ in range(3):
+                _, writes = await end.exchange(lambda: echo(b"hello"))
+                assert len(writes) == 1, "head and message; look at aio/transport.py: flush"
+
+    VirtualClock().run(main())
+
+
+def test_small_messages_of_one_tick_are_one_write() -> None:
+    """Twenty messages that a handler yields without waiting, the head before and the status after them."""
+
+    async def main() -> None:
+        async with server_end(grpc.unary_stream_rpc_method_handler(_stream)) as end:
+            for _ in range(3):
+                writes = await end.exchange(SMALL)
+                assert len(writes) == 1, f"{len(writes)} writes; look at aio/responses.py and aio/transport.py: flush"
+                assert writes[0] > 20 * len(SMALL)
+
+    VirtualClock().run(main())
+
+
+# -- copies ------------------------------------------------------------------------------------------------------------
+
+
+async def _take(request: bytes, context: Any) -> bytes:
+    assert len(request) == MIB
+    return b"hello"
+
+
+async def _give(request: bytes, context: Any) -> bytes:
+    return _PAYLOAD
+
+
+_PAYLOAD = bytes(MIB)
+
+
+async def _copies(handler: Callable[..., Any], request: bytes) -> list[float]:
+    meter = Allocations(of_octets=True)
+    async with server_end(grpc.unary_unary_rpc_method_handler(handler)) as end:
+        await end.exchange(request)
+        await end.exchange(request, meter)
+        return await meter.per(MIB)
+
+
+@pytest.mark.parametrize(
+    ("what", "budget", "path"),
+    [
+        ("in", 3.2, "http2/frame_reader.py, http2/receiving.py: on_data, grpc_core/wire.py: MessageReader"),
+        ("out", 1.1, "grpc_core/wire.py: message_pieces, http2/scheduler.py, http2/aio/transport.py: flush"),
+    ],
+)
+def test_octets_allocated_per_octet_of_a_large_message(what: str, budget: float, path: str) -> None:
+    """1 MiB to a handler, or from it, in reads of 64 KiB; what the socket itself takes is not counted, on both ways.
+
+    Of these, one copy makes the message in, of all its pieces, and one makes what is written out of its frames.
+    """
+    handler, request = (_take, LARGE) if what == "in" else (_give, SMALL)
+    (allocated,) = VirtualClock().run(_copies(handler, request))
+    within(f"octets allocated per octet {what}", allocated, budget, path)
