@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test test-compiled check bench bench-full bench-compare bench-compiled soak interop conformance conformance-matrix generate clean
+.PHONY: demo test test-compiled check bench bench-full bench-compare bench-scaling bench-compiled soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
@@ -48,6 +48,10 @@ bench-full: $(VENV)/.bench
 BASE ?= HEAD~1
 bench-compare: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.compare $(BASE)
+
+# How costs grow with streams, connections, sizes, header fields and round trips; writes docs/scaling.md, in 5 minutes.
+bench-scaling: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.scaling
 
 soak: $(VENV)/.test
 	$(BIN)/python -m benchmarks.soak
