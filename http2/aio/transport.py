@@ -29,8 +29,8 @@ from http2.events import Event
 Tap = Callable[[str, bytes], None]
 """Sees every octet: called with "sent" or "received" and the octets. For tracing and tests."""
 
-RECEIVE_BYTES = 262_144
-"""How much is received at once, at most."""
+RECEIVE_BYTES = 266_240
+"""How much is received at once, at most: of 1 MiB and what is around it, a quarter, so that no fifth read is needed."""
 
 LARGE_BYTES = 131_072
 """A piece of content of this size is written without being joined to what stands around it."""
