@@ -15,7 +15,7 @@ import pytest
 from grpc_core import aio
 from grpc_core.testing import VirtualClock, in_memory
 from tests.grpc_core.support import method, service
-from tests.test_call_budget import Count, pure_python_only, within
+from tests.test_call_budget import Count, within
 
 CALLS = 100
 
@@ -57,7 +57,6 @@ def test_a_call_that_is_over_leaves_nothing_to_the_garbage_collector() -> None:
     VirtualClock().run(main())
 
 
-@pure_python_only
 @pytest.mark.parametrize(
     ("timeout", "python", "c"), [(None, 302, 183), (60.0, 336, 216)], ids=["plain", "with a deadline"]
 )
