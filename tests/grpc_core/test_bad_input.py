@@ -49,6 +49,8 @@ from tests.grpc_core.support import (
 )
 from tests.grpc_core.test_options import UNDERSTOOD
 
+CONFIG = parse_options(None).config
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/grpc.md").read_text(encoding="utf-8")
 LIMIT = (("grpc.max_receive_message_length", 100),)
@@ -159,7 +161,7 @@ SERVER_CASES: dict[str, Play] = {
     ),
     "content that is not as long as content-length": call(GOOD, more=((b"content-length", b"3"),)),
     "second head without END_STREAM": frames(head(), lambda raw: raw.headers(1, ((b"x-t", b"1"),))),
-    "oversized frame": frames(head(), lambda raw: build_frame(0, 0, 1, bytes(65_537))),
+    "oversized frame": frames(head(), lambda raw: build_frame(0, 0, 1, bytes(CONFIG.frame_bytes_max + 1))),
     "bad HPACK": frames(lambda raw: build_frame(HEADERS, 5, 1, b"\xff" * 8)),
     "stream with an even number": frames(lambda raw: raw.headers(2, REQUEST)),
     "HTTP/1.1 request": octets(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -388,7 +390,9 @@ CLIENT_CASES: dict[str, BadServer] = {
         headers((b":status", b"200"), (b"content-type", b"application/grpcfoo")), data(GOOD), OK
     ),
     "no content-type": BadServer(headers((b":status", b"200")), data(GOOD), OK),
-    "DATA beyond the window": BadServer(HEAD, lambda raw: raw.data(1, bytes(16_384)) * 65),
+    "DATA beyond the window": BadServer(
+        HEAD, lambda raw: raw.data(1, bytes(16_384)) * (CONFIG.stream_window_bytes // 16_384 + 1)
+    ),
     "bad base64 in a `-bin` field": BadServer(HEAD, data(GOOD), headers(*OK_TRAILERS, (b"k-bin", b"!!!"), end=True)),
     "upper-case field name": BadServer(headers(*RESPONSE, (b"Upper", b"x"))),
     "second head without END_STREAM": BadServer(HEAD, headers((b"x-t", b"1"))),
