@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="measure longer; write the page, its plots and the ledger")
     parser.add_argument("--page", action="store_true", help="measure nothing: the page and plots of the last full run")
     parser.add_argument("--only", nargs="+", choices=WORKLOADS, metavar="WORKLOAD", help="only these, on all stacks")
-    parser.add_argument("--seconds", type=float, help="how long a turn takes (default: 0.35, with --full 0.5)")
+    parser.add_argument("--seconds", type=float, help="how long a turn takes (default: 0.35, with --full 0.4)")
     parser.add_argument("--turns", type=int, help="how many turns each stack has (default: 4, with --full 7)")
     parser.add_argument("--streams", type=int, default=footprint.NUMBERS[STREAMS], help="how many are held open")
     parser.add_argument("--connections", type=int, default=footprint.NUMBERS[CONNECTIONS], help="how many are idle")
@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not Path("/proc/self/smaps_rollup").exists():
         parser.error("the benchmarks read /proc, of Linux 4.14 and later")
     plan = Plan(
-        options.seconds or (0.5 if options.full else 0.35),
+        options.seconds or (0.4 if options.full else 0.35),
         options.turns or (7 if options.full else 4),
         {STREAMS: options.streams, CONNECTIONS: options.connections},
     )
