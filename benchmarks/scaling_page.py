@@ -215,10 +215,10 @@ One stream, in MB/s, the better of two turns; in brackets the share of the optim
 trip, but not more than the machine moves in this direction without a delay; for growing windows, not more than it moves
 over the same path with a window that has 16 MiB from the beginning. Between client and server is a relay in user space,
 because the kernel at hand has no netem: `benchmarks/relay.py` has latency and nothing else, no limit of bandwidth, no
-loss, and TCP's own windows end at it.
-*Growing* windows begin at 1 MiB and may become 16 MiB ([how](http2.md#windows-that-grow)); they are
-measured when 14 round trips have passed. `tests/grpc_core/test_bandwidth_delay.py` shows the same in virtual time,
-where no machine is the limit: at 50 ms, growing windows give the whole optimum of 335 MB/s.
+loss, and TCP's own windows end at it. *Growing* windows begin at 1 MiB and may become 16 MiB
+([how](http2.md#windows-that-grow)); they are measured when 14 round trips have passed.
+`tests/grpc_core/test_bandwidth_delay.py` shows the same in virtual time, where no machine is the limit: at 50 ms,
+growing windows give the whole optimum of 335 MB/s.
 
 A window of fixed size stays below its optimum for two reasons. It is announced in parts, and what lies unannounced
 between two bursts is missing from it. And while a burst is worked on, which at these speeds takes as long as a short
