@@ -9,6 +9,7 @@ before (field blocks are cached). The budgets are about a tenth above what was m
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -50,11 +51,13 @@ class Count:
 def calls(action: Callable[..., T], *arguments: object) -> tuple[tuple[int, int], T]:
     """((Python calls, C calls), result) of `action`."""
     count = Count()
+    gc.disable()  # it would run at any time, and call what other tests have left
     sys.setprofile(count)
     try:
         result = action(*arguments)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return (count.python - 1, count.c - 1), result  # without `action` itself and `sys.setprofile`
 
 

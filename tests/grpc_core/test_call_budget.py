@@ -26,12 +26,14 @@ async def unary_calls(channel: aio.Channel, timeout: float | None) -> tuple[floa
     for _ in range(20):
         await echo(b"x", timeout=timeout)
     count = Count()
+    gc.disable()  # it would run at any time, and call what other tests have left
     sys.setprofile(count)
     try:
         for _ in range(CALLS):
             await echo(b"x", timeout=timeout)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count.python / CALLS, count.c / CALLS
 
 

@@ -51,6 +51,7 @@ class Counts:
 @contextmanager
 def counting() -> Iterator[Counts]:
     counts = Counts()
+    gc.disable()  # it would run at any time, and call what other tests have left
     threading.setprofile(counts)
     sys.setprofile(counts)
     try:
@@ -58,6 +59,7 @@ def counting() -> Iterator[Counts]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        gc.enable()
 
 
 def test_calls_per_blocking_unary_rpc() -> None:
