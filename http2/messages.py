@@ -291,7 +291,7 @@ def field_list(fields: Iterable[tuple[str | bytes, str | bytes] | NeverIndexedFi
 
     A `NeverIndexedField` stays one.
     """
-    return tuple([_field(field) for field in fields])
+    return tuple(map(_field, fields))  # not a comprehension: in one, mypyc makes plain tuples of its items
 
 
 def _field(field: tuple[str | bytes, str | bytes] | NeverIndexedField) -> Field:
