@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := setup.cfg pyproject.toml
 
-.PHONY: demo test test-compiled check bench bench-full bench-compare bench-scaling bench-compiled soak interop conformance conformance-matrix generate clean
+.PHONY: demo test test-benchmarks test-compiled check bench bench-full bench-compare bench-scaling bench-compiled soak interop conformance conformance-matrix generate clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/benchmarks
+
+# The tests of what measures: each runs its programs for a moment, on every stack.
+test-benchmarks: $(VENV)/.bench
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/benchmarks
 
 # The optional compiled build (docs/compiled.md): the wheel, built as a user would, in a virtual environment of its own;
 # then the tests in a copy of this tree that has the extension modules of that wheel beside their source.
