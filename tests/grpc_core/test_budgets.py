@@ -19,7 +19,7 @@ import pytest
 import grpc_core as grpc
 from grpc_core import aio
 from grpc_core.testing import VirtualClock, in_memory
-from http2 import Config, Connection, DataReceived, read_head
+from http2 import IS_COMPILED, Config, Connection, DataReceived, read_head
 from tests.grpc_core.support import OK_TRAILERS, REQUEST, RESPONSE, method, service
 from tests.support.metering import Allocations, Calls, Meter, RecordingTransport, feed, reads_of, ticks
 
@@ -195,6 +195,7 @@ def test_calls_per_unary_rpc(end: str, python: float, c: float) -> None:
     within(f"C calls of the {end}", counts[1][1], c, path)
 
 
+@pytest.mark.skipif(IS_COMPILED, reason="compiled functions keep other blocks: this budget is for pure Python")
 @pytest.mark.parametrize(("end", "blocks"), [("server", 24.5), ("client", 35)])
 def test_allocations_per_unary_rpc(end: str, blocks: float) -> None:
     """Blocks that are still in use when the function that has taken them calls or returns."""

@@ -5,10 +5,12 @@ What the transport does with it is shown in tests/http2/test_aio_transport.py: l
 
 from __future__ import annotations
 
+import pytest
+
 from grpc_core.calls import Inbox
 from grpc_core.options import Options
 from grpc_core.wire import message_pieces
-from http2 import DataReceived
+from http2 import IS_COMPILED, DataReceived
 from http2.aio.transport import RECEIVE_BYTES
 from http2.frames import build_frame, build_window_update
 from tests.support.pair import POST
@@ -38,6 +40,7 @@ def test_a_message_on_its_way_out_is_not_copied() -> None:
     assert all(part.obj is MESSAGE for part in parts)
 
 
+@pytest.mark.skipif(IS_COMPILED, reason="a slice of all octets is a copy there: this budget is for pure Python")
 def test_a_message_on_its_way_in_is_copied_out_of_the_buffer_and_put_together_once() -> None:
     """The frame's payload is the message: what holds the parts together makes no other copy."""
     peer = Peer.of_server(Options().config)
