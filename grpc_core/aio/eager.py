@@ -20,7 +20,8 @@ _BEGINS_EAGERLY: Final = sys.version_info >= (3, 12)
 class TaskStarter:
     """Makes the tasks of the running event loop.
 
-    Where somebody's task is running already, or the loop has a task factory, a task begins in the next turn as ever.
+    Where somebody's task is running already, or the loop has a task factory, or somebody has replaced its `call_soon`,
+    a task begins in the next turn as ever.
     """
 
     __slots__ = ("_caught", "_is_plain", "_loop")
@@ -35,7 +36,7 @@ class TaskStarter:
     ) -> asyncio.Task[None]:
         """A task for `coroutine`, in `context` or a copy of the current one. It may be done by now."""
         loop = self._loop
-        if self._is_plain or asyncio.current_task(loop) is not None:
+        if self._is_plain or "call_soon" in loop.__dict__ or asyncio.current_task(loop) is not None:
             return loop.create_task(coroutine, name=name, context=context)
         if _BEGINS_EAGERLY:
             return asyncio.Task(coroutine, loop=loop, name=name, context=context, eager_start=True)  # type: ignore[call-arg]

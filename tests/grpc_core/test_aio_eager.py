@@ -165,6 +165,31 @@ def test_a_task_factory_is_asked() -> None:
     assert len(began) == 1
 
 
+def test_a_call_soon_that_somebody_has_replaced_stays() -> None:
+    async def work() -> None:
+        return None
+
+    asked = []
+
+    def start(tasks: TaskStarter) -> asyncio.Task[None]:
+        loop = asyncio.get_running_loop()
+        own = loop.call_soon
+
+        def replaced(callback: Any, *arguments: Any, context: Any = None) -> asyncio.Handle:
+            asked.append(callback)
+            return own(callback, *arguments, context=context)
+
+        loop.call_soon = replaced  # type: ignore[method-assign,assignment]
+        task = tasks.start(work(), "in the next turn")
+        assert loop.call_soon is replaced
+        assert len(asked) == 1
+        assert not task.done()
+        del loop.call_soon
+        return task
+
+    in_a_callback(start)
+
+
 def test_the_loop_is_as_it_was() -> None:
     """Also after what is no coroutine; and what a finalizer, or whoever runs meanwhile, calls soon is called soon."""
 
