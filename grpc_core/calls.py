@@ -289,7 +289,7 @@ class ClientCall:
 
     def on_connection_lost(self, event: ConnectionTerminated) -> None:
         """The connection is gone. A request that still waited for the server's permission was never sent."""
-        self.is_unprocessed = self.is_unsent = self.stream_id in self._connection.streams.waiting
+        self.is_unprocessed = self.is_unsent = self._connection.streams.is_waiting(self.stream_id)
         self._finish(StatusCode.UNAVAILABLE, f"the connection was lost: {event}", "the end of the connection")
 
     def on_writable(self) -> None:

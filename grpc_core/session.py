@@ -66,6 +66,8 @@ class GrpcConnection(Connection):
     What a server answers to a request that breaks HTTP/2, or is too large, carries a gRPC status with the reason.
     """
 
+    __slots__ = ()
+
     def _answer_to(self, error: StreamError, status: int) -> Head:
         return Refusal(status_from_fault(error.error_code), error.reason, status).head()
 

@@ -20,24 +20,23 @@ BYTES_MAX = 128 * 1024
 
 
 class BlockCache(Generic[K, V]):
-    """`lookup(key)` is the value stored for it, or None; `lookup` is the dictionary's own method, for speed."""
+    """`values.get(key)` is the value stored for it, or None. `values` is one dictionary for good: it may be held."""
 
-    __slots__ = ("_size_bytes", "_values", "lookup")
+    __slots__ = ("_size_bytes", "values")
 
     def __init__(self) -> None:
-        self._values: dict[K, V] = {}
+        self.values: dict[K, V] = {}
         self._size_bytes = 0
-        self.lookup = self._values.get
 
     def store(self, key: K, value: V, cost_bytes: int) -> None:
         """Remembers `value`. A full cache starts again from nothing: what repeats is soon back."""
         self._size_bytes += cost_bytes
-        if self._size_bytes > BYTES_MAX or len(self._values) >= ENTRIES_MAX:
+        if self._size_bytes > BYTES_MAX or len(self.values) >= ENTRIES_MAX:
             self.clear()
             self._size_bytes = cost_bytes
         if cost_bytes <= BYTES_MAX:
-            self._values[key] = value
+            self.values[key] = value
 
     def clear(self) -> None:
-        self._values.clear()
+        self.values.clear()
         self._size_bytes = 0

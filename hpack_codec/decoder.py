@@ -98,11 +98,10 @@ class InstructionReader:
                 index, end = decode_integer(block, offset, 7)
             if 0 < index <= STATIC_ENTRIES:
                 return STATIC_TABLE[index], end
-            table = self.table
-            field = table.entries.get(STATIC_ENTRIES + table.inserted - index)
-            if field is None:
+            entries = self.table.entries
+            if index == 0 or index - STATIC_ENTRIES > len(entries):
                 raise self._index_error(index, octet, offset)
-            return field, end
+            return entries[STATIC_ENTRIES - index], end
 
         if octet >= 0x40:
             prefix_max = 0x3F
@@ -150,7 +149,7 @@ class Decoder(Generic[T]):
     `generation` changes whenever the dynamic table does.
     """
 
-    __slots__ = ("_cache", "_fields_max", "_finish", "_list_bytes_max", "_lookup", "_reader", "generation")
+    __slots__ = ("_cache", "_fields_max", "_finish", "_known", "_list_bytes_max", "_reader", "generation")
 
     def __init__(
         self,
@@ -171,7 +170,7 @@ class Decoder(Generic[T]):
         self._fields_max = fields_max
         self._reader = InstructionReader(table_bytes_max=table_bytes_max, string_bytes_max=string_bytes_max)
         self._cache: BlockCache[bytes, T] = BlockCache()
-        self._lookup = self._cache.lookup
+        self._known = self._cache.values
         self.generation = 0
 
     def decode(self, block: bytes) -> T:
@@ -180,7 +179,7 @@ class Decoder(Generic[T]):
         Raises `HpackError` when the block is not valid: the decoder must not be used again. Raises
         `FieldListTooLarge` when the list passes a limit: the decoder may be used on.
         """
-        result = self._lookup(block)
+        result = self._known.get(block)
         if result is not None:
             return result
         try:

@@ -1,12 +1,16 @@
 """The dynamic table (RFC 7541 §2.3.2, §2.3.3, §4): the newest fields, first in, first out.
 
 On the wire an entry's index is relative: the newest is 62, and every insertion moves all others up by one.
-In memory each entry has a *number* that never changes, the count of insertions before it, and
+In memory they stand in a list, the oldest first, so that an index counts from its end:
 
-    index = STATIC_ENTRIES + inserted - number        number = STATIC_ENTRIES + inserted - index
+    entry = entries[STATIC_ENTRIES - index]
 
-so that insertion, eviction and both lookups are one dictionary operation each, and nothing ever moves
-(the scheme of Go's hpack package). Numbers in the table are consecutive: the oldest is `inserted - len(table)`.
+An encoder looks the other way, from a field or a name to its index. It gives each entry a *number* that never
+changes, the count of insertions before it, so that its two dictionaries stay right when entries move:
+
+    index = STATIC_ENTRIES + inserted - number
+
+(the scheme of Go's hpack package). Numbers in the table are consecutive: the oldest is `inserted - len(entries)`.
 """
 
 from hpack_codec.fields import FIELD_OVERHEAD_BYTES, Field
@@ -17,20 +21,20 @@ TABLE_BYTES_DEFAULT = 4096
 
 
 class DynamicTable:
-    """Entries by number. `size_bytes <= bytes_max` holds between calls; `generation` counts the changes."""
+    """Entries, the oldest first. `size_bytes <= bytes_max` holds between calls; `generation` counts the changes."""
 
-    __slots__ = ("bytes_max", "entries", "generation", "inserted", "size_bytes")
+    __slots__ = ("bytes_max", "entries", "generation", "size_bytes")
 
     def __init__(self, bytes_max: int = TABLE_BYTES_DEFAULT) -> None:
-        self.entries: dict[int, Field] = {}
-        self.inserted = 0
+        self.entries: list[Field] = []
         self.size_bytes = 0
         self.bytes_max = bytes_max
         self.generation = 0
 
     def field_at(self, index: int) -> Field | None:
         """The entry with this index (above `STATIC_ENTRIES`), or None: it was evicted, or never there."""
-        return self.entries.get(STATIC_ENTRIES + self.inserted - index)
+        position = index - STATIC_ENTRIES
+        return self.entries[-position] if 0 < position <= len(self.entries) else None
 
     def insert(self, field: Field) -> None:
         """Adds an entry, evicting the oldest to make room (§4.4).
@@ -45,8 +49,7 @@ class DynamicTable:
             self._evict_down_to(room_bytes)
             if room_bytes < 0:
                 return
-        self.entries[self.inserted] = field
-        self.inserted += 1
+        self.entries.append(field)
         self.size_bytes += size_bytes
 
     def resize(self, bytes_max: int) -> None:
@@ -58,27 +61,29 @@ class DynamicTable:
 
     def snapshot(self) -> list[Field]:
         """The entries in the order of their indices, newest first."""
-        return list(reversed(self.entries.values()))
+        return self.entries[::-1]
 
     def _evict_down_to(self, bytes_max: int) -> list[Field]:
         """Evicts the oldest until the rest takes no more than `bytes_max`; what was evicted, oldest first."""
-        evicted = []
-        oldest = self.inserted - len(self.entries)
-        while self.size_bytes > bytes_max and self.entries:
-            name, value = field = self.entries.pop(oldest)
+        count = 0
+        for name, value in self.entries:
+            if self.size_bytes <= bytes_max:
+                break
             self.size_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
-            evicted.append(field)
-            oldest += 1
+            count += 1
+        evicted = self.entries[:count]
+        del self.entries[:count]
         return evicted
 
 
 class SearchableDynamicTable(DynamicTable):
     """A dynamic table that also finds the newest entry with a given field or name, as an encoder needs."""
 
-    __slots__ = ("number_of_field", "number_of_name")
+    __slots__ = ("inserted", "number_of_field", "number_of_name")
 
     def __init__(self, bytes_max: int = TABLE_BYTES_DEFAULT) -> None:
         super().__init__(bytes_max)
+        self.inserted = 0
         self.number_of_field: dict[Field, int] = {}
         self.number_of_name: dict[bytes, int] = {}
 
@@ -92,7 +97,7 @@ class SearchableDynamicTable(DynamicTable):
             if room_bytes < 0:
                 return
         number = self.inserted
-        self.entries[number] = field
+        self.entries.append(field)
         self.number_of_field[field] = self.number_of_name[field[0]] = number
         self.inserted = number + 1
         self.size_bytes += size_bytes

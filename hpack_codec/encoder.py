@@ -91,8 +91,8 @@ class Encoder:
         "_bytes_target",
         "_cache",
         "_fruitless",
+        "_known",
         "_last_value",
-        "_lookup",
         "_on_probation",
         "_peer_bytes_max",
         "_representation_by_name",
@@ -111,9 +111,9 @@ class Encoder:
         self._representation_by_name = _representation_by_name(never_indexed_names)
         self._table = SearchableDynamicTable()
         self._cache: BlockCache[FieldList, bytes] = BlockCache()
-        self._lookup = self._cache.lookup
+        self._known = self._cache.values
         self._fruitless: dict[bytes, int] = {}
-        self._last_value: dict[bytes, bytes] = {}
+        self._last_value: dict[bytes, bytes] | None = None  # of names that have had their fruitless entries
         self._bytes_cap = table_bytes_max
         self._peer_bytes_max = TABLE_BYTES_DEFAULT
         self._bytes_target = TABLE_BYTES_DEFAULT
@@ -144,7 +144,7 @@ class Encoder:
         """The field block for `fields`, in their order. A tuple that was encoded before is looked up."""
         if type(fields) is not tuple:
             fields = tuple(fields)
-        block = self._lookup(fields)
+        block = self._known.get(fields)
         if block is not None:
             return block
         table = self._table
@@ -210,6 +210,8 @@ class Encoder:
             return WITHOUT_INDEXING
         fruitless = self._fruitless.get(name, 0)
         if fruitless >= FRUITLESS_ENTRIES_MAX:
+            if self._last_value is None:
+                self._last_value = {}
             repeats = self._last_value.get(name) == value
             self._last_value[name] = value
             if repeats:
@@ -218,7 +220,7 @@ class Encoder:
             return WITHOUT_INDEXING
         if len(self._fruitless) >= TRACKED_NAMES_MAX:
             self._fruitless.clear()
-            self._last_value.clear()
+            self._last_value = None
         self._fruitless[name] = fruitless + 1
         return INCREMENTAL
 

@@ -71,6 +71,7 @@ from http2.streams import NO_GOAWAY, Streams
 from http2.windows import ReceiveWindow
 
 _GRACE_PING = b"goodbye?"  # its acknowledgement tells that the peer has seen our first GOAWAY (§6.8)
+_CLEAN_FAREWELL: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
 
 
 class Connection:
@@ -78,6 +79,40 @@ class Connection:
 
     `Connection.client()` and `Connection.server()` make one; its first output (preface, SETTINGS) is ready at once.
     """
+
+    __slots__ = (
+        "_farewell",
+        "_output",
+        "_output_taken",
+        "_pings",
+        "_reader",
+        "_reply_bytes",
+        "_shut_down_reason",
+        "config",
+        "decoder",
+        "encoder",
+        "events",
+        "gate",
+        "guard",
+        "is_client",
+        "is_closed",
+        "is_draining",
+        "local",
+        "messages_received",
+        "messages_sent",
+        "now",
+        "open_block",
+        "output_data_bytes",
+        "path",
+        "peer",
+        "receive_window",
+        "scheduler",
+        "send_window",
+        "streams",
+        "taken_data_bytes",
+        "termination",
+        "windows_sent",
+    )
 
     def __init__(self, is_client: bool, config: Config | None = None) -> None:
         self.is_client = is_client
@@ -121,10 +156,10 @@ class Connection:
         self._output: list[bytes | memoryview] = [PREFACE] if is_client else []
         self._output_taken = False
         self._reply_bytes = 0
-        self._pings: deque[bytes] = deque()
+        self._pings: list[bytes] = []
         self._shut_down_reason = b""
         # What the connection ends with when its last stream is done: see ConnectionTerminated.
-        self._farewell: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
+        self._farewell = _CLEAN_FAREWELL
         self._send_settings(initial_settings(config, is_client))
         if config.connection_window_bytes > DEFAULT_WINDOW:
             increment = config.connection_window_bytes - DEFAULT_WINDOW
@@ -240,7 +275,7 @@ class Connection:
         if streams.waiting or streams.local_open >= self.peer.concurrent_streams_max:
             stream.head_queued = head
             stream.end_queued = end_stream
-            streams.waiting[stream_id] = stream
+            streams.wait(stream)
         else:
             streams.local_open += 1
             self.emit_head(stream, head, end_stream)
@@ -693,6 +728,7 @@ class Connection:
         if state != IDLE:
             return self.stream_closed(stream)
         # It waited for the peer's concurrency limit: the peer has never seen it.
+        assert self.streams.waiting is not None
         del self.streams.waiting[stream.id]
         stream.head_queued = None
         self._forget(stream)
@@ -746,4 +782,4 @@ class Connection:
         self.is_draining = True
         self.termination = ConnectionTerminated(error_code, by_peer, reason)
         self.events.append(self.termination)
-        self.scheduler.ring.clear()
+        self.scheduler.clear()

@@ -52,12 +52,27 @@ class Budget:
 
 
 class Guard:
-    """The budgets of one connection."""
+    """The budgets of one connection. Most connections spend of one alone: the others are made when they are needed."""
 
-    __slots__ = ("faults", "idle", "resets")
+    __slots__ = ("_config", "_faults", "_resets", "idle")
 
     def __init__(self, config: Config) -> None:
-        self.resets = Budget("cancelled requests", config.resets_max, config.resets_per_s, 1.0)
-        self.faults = Budget("stream errors", config.faults_max, config.faults_per_s, 1.0)
+        self._config = config
+        self._resets: Budget | None = None
+        self._faults: Budget | None = None
         # A receiver may well announce its window after every frame, on both windows, and ping to measure the path.
         self.idle = Budget("frames without content", config.idle_frames_max, config.idle_frames_per_s, 4.0)
+
+    @property
+    def resets(self) -> Budget:
+        """Of cancelled requests."""
+        if self._resets is None:
+            self._resets = Budget("cancelled requests", self._config.resets_max, self._config.resets_per_s, 1.0)
+        return self._resets
+
+    @property
+    def faults(self) -> Budget:
+        """Of stream errors."""
+        if self._faults is None:
+            self._faults = Budget("stream errors", self._config.faults_max, self._config.faults_per_s, 1.0)
+        return self._faults

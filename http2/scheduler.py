@@ -38,15 +38,22 @@ class Scheduler:
     __slots__ = ("ring",)
 
     def __init__(self) -> None:
-        self.ring: OrderedDict[int, Stream] = OrderedDict()  # by stream identifier, in the order of turns
+        self.ring: OrderedDict[int, Stream] | None = None  # by stream identifier, in the order of turns
 
     def add(self, stream: Stream) -> None:
         """Put a stream with queued output into the ring, unless it is there."""
+        if self.ring is None:
+            self.ring = OrderedDict()
         self.ring.setdefault(stream.id, stream)
 
     def remove(self, stream: Stream) -> None:
         """Take a stream that has gone out of the ring, if it is there."""
-        self.ring.pop(stream.id, None)
+        if self.ring is not None:
+            self.ring.pop(stream.id, None)
+
+    def clear(self) -> None:
+        """Nobody sends any more."""
+        self.ring = None
 
     def fill(self, c: Connection) -> None:
         """Move queued DATA into the output, in turn, while the connection's window and the output have room."""

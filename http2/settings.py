@@ -9,7 +9,6 @@ All entries of a frame are checked before any of them is applied, so that a bad 
 
 from __future__ import annotations
 
-from collections import deque
 from enum import IntEnum
 
 from http2 import errors
@@ -127,26 +126,31 @@ class PeerSettings:
 class LocalSettings:
     """What we have told the peer: the values in force, and those on their way.
 
-    `acknowledged` holds the values the peer has confirmed, `pending` one dict per SETTINGS frame without an ACK.
-    The three attributes below are what the receive path judges by: the more generous of both.
+    `pending` holds one dict per SETTINGS frame without an ACK, the oldest first.
+    The three attributes below are what the receive path judges by: the more generous of those and of what the peer has
+    confirmed.
     """
 
-    __slots__ = ("acknowledged", "concurrent_streams_max", "frame_bytes_max", "pending", "stream_window_bytes")
+    __slots__ = (
+        "_acknowledged_frame_bytes_max",
+        "_acknowledged_stream_window_bytes",
+        "concurrent_streams_max",
+        "frame_bytes_max",
+        "pending",
+        "stream_window_bytes",
+    )
 
     def __init__(self) -> None:
-        self.acknowledged: dict[int, int] = {
-            HEADER_TABLE_SIZE: 4096,
-            INITIAL_WINDOW_SIZE: DEFAULT_WINDOW,
-            MAX_FRAME_SIZE_ID: MIN_FRAME_SIZE,
-        }
-        self.pending: deque[dict[int, int]] = deque()
+        self._acknowledged_frame_bytes_max = MIN_FRAME_SIZE
+        self._acknowledged_stream_window_bytes = DEFAULT_WINDOW
+        self.pending: tuple[dict[int, int], ...] = ()
         self.concurrent_streams_max = MAX_UINT32
         self.frame_bytes_max = MIN_FRAME_SIZE
         self.stream_window_bytes = DEFAULT_WINDOW
 
     def sent(self, values: dict[int, int]) -> None:
         """A SETTINGS frame with `values` has entered the output."""
-        self.pending.append(values)
+        self.pending = (*self.pending, values)
         if MAX_CONCURRENT_STREAMS in values:
             # Counted at once: a burst that races with the acknowledgement must not get past the limit.
             self.concurrent_streams_max = values[MAX_CONCURRENT_STREAMS]
@@ -163,19 +167,19 @@ class LocalSettings:
                 "SETTINGS acknowledgement without a SETTINGS frame to acknowledge",
                 "RFC 9113 §6.5",
             )
-        values = self.pending.popleft()
-        self.acknowledged.update(values)
+        values, *pending = self.pending
+        self.pending = tuple(pending)
+        self._acknowledged_frame_bytes_max = values.get(MAX_FRAME_SIZE_ID, self._acknowledged_frame_bytes_max)
+        self._acknowledged_stream_window_bytes = values.get(INITIAL_WINDOW_SIZE, self._acknowledged_stream_window_bytes)
         self._judge()
         return values
 
     def _judge(self) -> None:
-        self.frame_bytes_max = self._most_generous(MAX_FRAME_SIZE_ID)
-        self.stream_window_bytes = self._most_generous(INITIAL_WINDOW_SIZE)
+        self.frame_bytes_max = self._most_generous(MAX_FRAME_SIZE_ID, self._acknowledged_frame_bytes_max)
+        self.stream_window_bytes = self._most_generous(INITIAL_WINDOW_SIZE, self._acknowledged_stream_window_bytes)
 
-    def _most_generous(self, identifier: int) -> int:
-        values = [self.acknowledged[identifier]]
-        values.extend(frame[identifier] for frame in self.pending if identifier in frame)
-        return max(values)
+    def _most_generous(self, identifier: int, acknowledged: int) -> int:
+        return max([acknowledged, *(frame[identifier] for frame in self.pending if identifier in frame)])
 
 
 def initial_settings(config: Config, is_client: bool) -> dict[int, int]:

@@ -46,9 +46,19 @@ class Streams:
         self.local_open = 0
         self.peer_open = 0
         self.completed = 0  # streams that ended without a reset, ever
-        self.waiting: OrderedDict[int, Stream] = OrderedDict()
-        self._remembered: OrderedDict[int, int] = OrderedDict()
+        self.waiting: OrderedDict[int, Stream] | None = None  # made when the first has to wait
+        self._remembered: dict[int, int] = {}
         self._remembered_max = config.reset_streams_remembered
+
+    def wait(self, stream: Stream) -> None:
+        """A stream of ours, behind those that wait already."""
+        if self.waiting is None:
+            self.waiting = OrderedDict()
+        self.waiting[stream.id] = stream
+
+    def is_waiting(self, stream_id: int) -> bool:
+        """Whether the stream waits to be opened."""
+        return self.waiting is not None and stream_id in self.waiting
 
     def is_local(self, stream_id: int) -> bool:
         """Whether the stream is (or would be) opened by us."""
@@ -69,7 +79,7 @@ class Streams:
         """Keep in mind how a stream was reset, in place of the oldest one that is remembered."""
         self._remembered[stream_id] = state
         if len(self._remembered) > self._remembered_max:
-            self._remembered.popitem(last=False)
+            del self._remembered[next(iter(self._remembered))]
 
     def are_done(self) -> bool:
         """Whether no stream is open and none waits to be opened."""

@@ -94,7 +94,7 @@ def test_the_history_of_names_is_bounded() -> None:
     for number in range(TRACKED_NAMES_MAX * 10):
         encoder.encode(((b"name-%d" % number, b"v"),))
         assert len(encoder._fruitless) <= TRACKED_NAMES_MAX
-        assert len(encoder._last_value) <= TRACKED_NAMES_MAX
+        assert len(encoder._last_value or ()) <= TRACKED_NAMES_MAX
 
 
 # The cache.

@@ -72,5 +72,5 @@ def test_streams_are_counted_by_who_opened_them() -> None:
     assert (ours.local_open, ours.peer_open, ours.are_done()) == (0, 1, False)
     ours.closed(Stream(2, 0, 0))
     assert (ours.local_open, ours.peer_open, ours.are_done()) == (0, 0, True)
-    ours.waiting[3] = Stream(3, 0, 0)
+    ours.wait(Stream(3, 0, 0))
     assert not ours.are_done()

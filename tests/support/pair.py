@@ -129,7 +129,7 @@ class Pair:
             for stream in streams.by_id.values():
                 assert stream.receive_window.is_balanced(), f"the window of stream {stream.id} is balanced"
                 assert not is_closed(stream.state) or stream.receive_window.held, f"{stream.id} is closed but kept"
-                assert (stream.state == IDLE) == (stream.id in streams.waiting), f"{stream.id} is idle iff it waits"
+                assert (stream.state == IDLE) == streams.is_waiting(stream.id), f"{stream.id} is idle iff it waits"
                 assert stream.queued_bytes == sum(len(chunk) for chunk in stream.queue or ()), "the queue is counted"
             held = sum(stream.receive_window.held for stream in streams.by_id.values())
             assert held == connection.receive_window.held, "what the streams hold is what the connection holds"
