@@ -15,6 +15,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from grpc_core.status import StatusCode
+from http2 import heap
 
 PREFIX_BYTES = 5
 _SMALL_BYTES = 1024  # pieces below this are gathered: a message in frames of one octet must not cost an object for each
@@ -95,6 +96,8 @@ class MessageReader:
                 self._flag = flag
                 self._needed = PREFIX_BYTES + length
                 self.partial_bytes = PREFIX_BYTES
+                if length >= LARGE_BYTES:
+                    heap.prepare_for(length)
                 break
             message = data[offset:stop]
             self.messages.append((self._decompressed(message) if flag else message, PREFIX_BYTES + length, flag))

@@ -19,6 +19,7 @@ Where is ...?
 | who sends DATA next                                 | `scheduler`        | §5.3, §6.9          |
 | valid messages: fields, pseudo-fields, order        | `messages`         | §8                  |
 | budgets against abuse                               | `guard`            | §10.5               |
+| memory that is kept for large messages              | `heap`             |                     |
 """
 
 from http2 import connection as _connection

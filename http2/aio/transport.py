@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from http2 import heap
 from http2.connection import Connection
 from http2.errors import ErrorCode
 from http2.events import Event
@@ -36,7 +37,7 @@ LARGE_BYTES = 131_072
 """A piece of content of this size is written without being joined to what stands around it."""
 _HEAD_BYTES = 16_384  # but for its beginning: else the header of its frame would travel alone
 _SMALL_BYTES = 4096  # octets that are not more are looked into as bytes, which is quicker than in a buffer
-_LARGEST_MESSAGE_BYTES = 4 * 1024 * 1024
+_COMMON_MESSAGE_BYTES = 1024 * 1024
 
 _buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = weakref.WeakKeyDictionary()
 
@@ -51,10 +52,7 @@ def receive_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
         buffer = memoryview(bytearray(RECEIVE_BYTES))
         if sys.platform != "win32":  # there, a loop on libuv hands the buffer to the system long before octets come
             _buffers[loop] = buffer
-        # The end of the heap goes back to the system when it is free, and comes anew, page by page, with the next large
-        # message: 2 of 5 ms of a unary call of 1 MiB. How much glibc keeps follows from the largest block that it has
-        # freed (mallopt(3), M_MMAP_THRESHOLD). This one is never written to, so it has no pages.
-        bytes(_LARGEST_MESSAGE_BYTES)
+        heap.prepare_for(_COMMON_MESSAGE_BYTES)
     return buffer
 
 
