@@ -2,8 +2,8 @@
 
 What is free at the end of the heap goes back to the system, and comes anew, page by page, with the next message: that
 took 2 of the 5 ms of a unary call of 1 MiB, and 15 of 27 ms of one of 4 MiB. How much glibc keeps is twice the largest
-block that it has mapped by itself and freed (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), so it is told by freeing
-one. That block is never written to, so it has no pages. Other C libraries lose nothing by it.
+block that it has mapped by itself and freed (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), so one is freed here.
+It is never written to, so it has no pages. Other C libraries lose nothing by it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _freed_bytes = 0
 
 
 def prepare_for(message_bytes: int) -> None:
-    """A message of this size comes: keep what it takes, first in parts and then as a whole, with as much of the last one.
+    """A message of this size comes: from now on, keep what such messages take, in parts, as a whole, and one of before.
 
-    Only as much as such messages have taken once, for who has none of this size is to have the memory back.
+    Who has no messages of this size has the memory back.
     """
     global _freed_bytes
     if 2 * message_bytes > _freed_bytes < BLOCK_BYTES_MAX:
