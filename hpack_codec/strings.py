@@ -6,7 +6,7 @@ The length is compared with what is left of the block and with the reader's limi
 from functools import lru_cache
 
 from hpack_codec.errors import HpackError
-from hpack_codec.huffman import huffman_bits, huffman_decode, huffman_octets
+from hpack_codec.huffman import huffman_decode, huffman_encode
 from hpack_codec.integers import decode_integer, encode_integer
 
 _RULE = "RFC 7541 §5.2"
@@ -51,10 +51,9 @@ def decode_string(block: bytes, offset: int, bytes_max: int, is_name: bool = Fal
 
 def encode_string(octets: bytes) -> bytes:
     """`octets` as a string literal, Huffman-coded when that is shorter."""
-    bits = huffman_bits(octets)
-    length = (len(bits) + 7) >> 3
-    if length < len(octets):
-        return encode_integer(length, 7, _HUFFMAN) + huffman_octets(bits, length)
+    coded = huffman_encode(octets)
+    if len(coded) < len(octets):
+        return encode_integer(len(coded), 7, _HUFFMAN) + coded
     return encode_integer(len(octets), 7) + octets
 
 

@@ -25,7 +25,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Protocol
 
-from hpack_codec.huffman import huffman_bits, huffman_octets
+from hpack_codec.huffman import huffman_encode
 from hpack_codec.integers import encode_integer
 from hpack_codec.representations import (
     INCREMENTAL,
@@ -184,9 +184,8 @@ class Context(Protocol):
 def _string(octets: bytes, huffman: bool) -> bytes:
     if not huffman:
         return encode_integer(len(octets), 7) + octets
-    bits = huffman_bits(octets)
-    length = (len(bits) + 7) >> 3
-    return encode_integer(length, 7, 0x80) + huffman_octets(bits, length)
+    coded = huffman_encode(octets)
+    return encode_integer(len(coded), 7, 0x80) + coded
 
 
 @dataclass(frozen=True)
