@@ -65,12 +65,14 @@ class DynamicTable:
 
     def _evict_down_to(self, bytes_max: int) -> list[Field]:
         """Evicts the oldest until the rest takes no more than `bytes_max`; what was evicted, oldest first."""
+        size_bytes = self.size_bytes
         count = 0
         for name, value in self.entries:
-            if self.size_bytes <= bytes_max:
+            if size_bytes <= bytes_max:
                 break
-            self.size_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
+            size_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
             count += 1
+        self.size_bytes = size_bytes
         evicted = self.entries[:count]
         del self.entries[:count]
         return evicted

@@ -4,7 +4,7 @@ For each field, the first of these that applies:
 
     it is in a table                                  indexed                     one or two octets
     it is a secret                                    literal, never indexed      §7.1.3
-    its value will not come again, or is too large    literal without indexing
+    its value will not come again, or has no room     literal without indexing
     otherwise                                         literal, and a new entry    indexed from now on
 
 *A secret* is a `NeverIndexedField`, or has a name in `never_indexed_names`, or is a short cookie: whoever
@@ -14,6 +14,10 @@ can add fields to a connection and see sizes could guess it one attempt at a tim
 under one name of which none was used again, a value is only entered when it is the same as that name's last.
 A trace id therefore stops flushing the table after four requests, while a token that is renewed each hour
 costs one literal more.
+
+*Has no room* a field that would fill a large part of the table, and one that stands so far behind in its list
+that the table cannot hold all that are before it too: it would push out the first, these the next, and so on with
+every list, so that all of a hundred fields that repeat would be literals for ever, and not the last twenty.
 """
 
 from collections.abc import Iterable
@@ -66,8 +70,11 @@ ENTRY_SHARE_MAX = 4
 FRUITLESS_ENTRIES_MAX = 4
 """Entries under one name that may go unused before the name must prove that its values repeat."""
 
-TRACKED_NAMES_MAX = 64
-"""Names whose history is kept: the table of 4,096 bytes seldom holds more; beyond it, history starts anew."""
+SHORT_LIST_FIELDS = 32
+"""A list that is not longer seldom fills the table, and is not measured."""
+
+TRACKED_NAMES_MAX = 128
+"""Names whose history is kept: the table of 4,096 bytes holds no more; beyond it, history starts anew."""
 
 _INDEXED_STATIC = {field: encode_integer(index, 7, INDEXED.pattern) for field, index in STATIC_INDEX_OF_FIELD.items()}
 
@@ -172,7 +179,10 @@ class Encoder:
         octets = bytearray()
         if self._bytes_smallest is not None:
             octets += self._size_updates(self._bytes_smallest)
-        for field in fields:
+        fitting = len(fields)
+        if fitting > SHORT_LIST_FIELDS:
+            fitting = self._fitting(fields)
+        for position, field in enumerate(fields):
             indexed = _INDEXED_STATIC.get(field)
             if indexed is not None:
                 octets += indexed
@@ -180,17 +190,26 @@ class Encoder:
                 octets += encode_integer(STATIC_ENTRIES + table.inserted - number, 7, INDEXED.pattern)
                 self._fruitless.pop(field[0], None)
             else:
-                octets += self._literal(field)
+                octets += self._literal(field, position < fitting)
         return bytes(octets)
 
-    def _literal(self, field: Field) -> bytes:
-        """A literal representation of `field`, which is in no table."""
+    def _fitting(self, fields: FieldList) -> int:
+        """How many of `fields`, from the first on, the table holds at once."""
+        room_bytes = self._table.bytes_max
+        for count, (name, value) in enumerate(fields):
+            room_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
+            if room_bytes < 0:
+                return count
+        return len(fields)
+
+    def _literal(self, field: Field, fits: bool) -> bytes:
+        """A literal representation of `field`, which is in no table; it `fits` unless its list is longer than that."""
         name, value = field
         table = self._table
         if type(field) is NeverIndexedField:
             representation = NEVER_INDEXED
         else:
-            representation = self._representation_by_name.get(name) or self._representation_by_value(name, value)
+            representation = self._representation_by_name.get(name) or self._representation_by_value(name, value, fits)
         index = STATIC_INDEX_OF_NAME.get(name)
         if index is None:
             number = table.number_of_name.get(name)
@@ -202,11 +221,11 @@ class Encoder:
             table.insert(field)
         return start + encode_string(value)
 
-    def _representation_by_value(self, name: bytes, value: bytes) -> Representation:
+    def _representation_by_value(self, name: bytes, value: bytes, fits: bool) -> Representation:
         if name == b"cookie" and len(value) < COOKIE_BYTES_MIN:
             return NEVER_INDEXED
         size_bytes = len(name) + len(value) + FIELD_OVERHEAD_BYTES
-        if size_bytes * ENTRY_SHARE_MAX > self._table.bytes_max:
+        if size_bytes * ENTRY_SHARE_MAX > self._table.bytes_max or not fits:
             return WITHOUT_INDEXING
         fruitless = self._fruitless.get(name, 0)
         if fruitless >= FRUITLESS_ENTRIES_MAX:

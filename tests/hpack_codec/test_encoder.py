@@ -97,6 +97,29 @@ def test_the_history_of_names_is_bounded() -> None:
         assert len(encoder._last_value or ()) <= TRACKED_NAMES_MAX
 
 
+@pytest.mark.parametrize("value_bytes", [4, 20])
+def test_of_a_list_larger_than_the_table_the_first_fields_are_entered_for_good(value_bytes: int) -> None:
+    wire = Wire(Encoder())
+    fields = [(b"name-%d" % number, b"v" * value_bytes) for number in range(200)]
+    first, second, third = (wire.titles(*fields) for _ in range(3))
+    entered = first.count(INCREMENTAL.title)
+    assert 60 < entered < 100, "what 4,096 octets hold"
+    assert first == [INCREMENTAL.title] * entered + [WITHOUT_INDEXING.title] * (200 - entered)
+    assert second == third == [INDEXED.title] * entered + [WITHOUT_INDEXING.title] * (200 - entered)
+    assert wire.titles((b"another", b"v")) == [INCREMENTAL.title], "a full table still takes what comes by itself"
+
+
+def test_values_that_never_repeat_leave_the_table_alone_in_a_long_list_too() -> None:
+    wire = Wire(Encoder())
+    for turn in range(FRUITLESS_ENTRIES_MAX):
+        wire.send(*[(b"name-%d" % number, b"%d" % turn) for number in range(200)])
+    generation = wire.encoder.generation
+    for turn in range(FRUITLESS_ENTRIES_MAX, FRUITLESS_ENTRIES_MAX + 3):
+        titles = wire.titles(*[(b"name-%d" % number, b"%d" % turn) for number in range(200)])
+        assert set(titles) == {WITHOUT_INDEXING.title}
+    assert wire.encoder.generation == generation
+
+
 # The cache.
 
 
