@@ -6,7 +6,6 @@ failed are those that began, less those that run and those that succeeded.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -72,6 +71,9 @@ class TraceEvent(NamedTuple):
     description: str
 
 
+_BECAME: Final = {state: f"Connectivity state is now {state.name}" for state in ChannelConnectivity}
+
+
 class Trace:
     """The latest events of a channel, a subchannel or a server."""
 
@@ -81,7 +83,7 @@ class Trace:
         self._clock = clock
         self.created_at = clock()
         self.events_logged = 0
-        self.events: deque[TraceEvent] = deque(maxlen=TRACE_EVENTS_MAX)
+        self.events: list[TraceEvent] = []
         self.add(f"{what} created")
 
     def became(self, state: ChannelConnectivity, error: str) -> None:
@@ -89,9 +91,11 @@ class Trace:
         if state is ChannelConnectivity.TRANSIENT_FAILURE:
             self.add(f"Connectivity state is now {state.name}: {error}", WARNING)
         else:
-            self.add(f"Connectivity state is now {state.name}")
+            self.add(_BECAME[state])
 
     def add(self, description: str, severity: int = INFO) -> None:
         """Note an event, in place of the oldest one when there are too many."""
         self.events_logged += 1
+        if len(self.events) == TRACE_EVENTS_MAX:
+            del self.events[0]
         self.events.append(TraceEvent(self._clock(), severity, description))

@@ -7,6 +7,7 @@ HTTP/2 keeps with the field block it came in: a client that repeats itself costs
 from __future__ import annotations
 
 import platform
+from functools import lru_cache
 from typing import Final
 
 from grpc_core.compression import ACCEPT_ENCODING, CODINGS, Coding, accepted
@@ -188,6 +189,7 @@ def with_fields(head: Head, fields: Fields, timeout: bytes | None = None) -> Hea
         return read_head(plain.fields + fields, check_path=False, join_cookies=False)
 
 
+@lru_cache(maxsize=256)
 def request_head(path: str, authority: str, scheme: str, user_agent: str, coding: Coding | None = None) -> Head:
     """The part of a request head that is the same for every call of a method.
 

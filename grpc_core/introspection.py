@@ -34,6 +34,9 @@ class CallCounts:
     last_started_at: float = 0.0
 
 
+NO_CALLS: Final = CallCounts()
+
+
 @dataclass(frozen=True)
 class TraceInfo:
     """The latest events, and how many there have been."""
@@ -153,27 +156,45 @@ class Kind(enum.Enum):
     SOCKET = "socket"
 
 
+class _Entry(weakref.ref[Any]):
+    """A thing that is known, with what is known of it."""
+
+    __slots__ = ("describe", "kind", "number")
+
+    describe: Callable[[Any, int], Any]
+    kind: Kind
+    number: int
+
+    def described(self) -> Info | None:
+        """What the thing tells about itself; None when it is gone, or has nothing to tell."""
+        thing = self()
+        info: Info | None = None if thing is None else self.describe(thing, self.number)
+        return info
+
+
 class Registry:
     """What there is, by id, in the order in which it was made."""
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._entries: dict[int, tuple[Kind, Callable[[], Info | None]]] = {}
+        self._entries: dict[int, _Entry] = {}
+        entries = self._entries
+
+        def collected(entry: _Entry) -> None:
+            entries.pop(entry.number, None)
+
+        self._collected = collected
 
     def add(self, kind: Kind, thing: Thing, describe: Callable[[Thing, int], Any]) -> int:
         """Know a thing from now on, until nothing else knows it; its id. `describe(thing, id)` tells about it.
 
         `describe` must not hold the thing. From any thread.
         """
-        number = next(self._ids)
-        entries = self._entries
-        reference = weakref.ref(thing, lambda _: entries.pop(number, None))
-
-        def described() -> Info | None:
-            known = reference()
-            return None if known is None else describe(known, number)
-
-        entries[number] = kind, described
+        entry = _Entry(thing, self._collected)
+        entry.kind = kind
+        entry.describe = describe
+        entry.number = number = next(self._ids)
+        self._entries[number] = entry
         return number
 
     def forget(self, number: int) -> None:
@@ -183,14 +204,14 @@ class Registry:
     def find(self, kind: Kind, number: int) -> Any:
         """The thing of that kind with that id, described; None when there is none."""
         entry = self._entries.get(number)
-        return entry[1]() if entry is not None and entry[0] is kind else None
+        return entry.described() if entry is not None and entry.kind is kind else None
 
     def all(self, kind: Kind, start: int = 0) -> list[Any]:
         """All things of a kind whose id is at least `start`, described, in the order of their ids."""
         # A dictionary is copied in one step, whatever other threads do to it. A list of its items is not: what is
         # collected while it is made is taken out of the dictionary.
-        entries = [entry for number, entry in self._entries.copy().items() if number >= start and entry[0] is kind]
-        return [info for _, described in entries if (info := described()) is not None]
+        entries = [entry for entry in self._entries.copy().values() if entry.number >= start and entry.kind is kind]
+        return [info for entry in entries if (info := entry.described()) is not None]
 
 
 REGISTRY: Final = Registry()

@@ -33,6 +33,11 @@ class LifetimeOptions:
     age_s: float = math.inf
     age_grace_s: float = math.inf
 
+    @property
+    def is_infinite(self) -> bool:
+        """Whether neither idleness nor age ends a connection."""
+        return self.idle_s == self.age_s == math.inf
+
 
 class Idle:
     """Whether there have been no calls for a while."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 from grpc_core.backoff import Backoff
 from grpc_core.balancing import PICK_FIRST
@@ -83,9 +84,33 @@ class Options:
     proxy_enabled: bool = True
     is_introspected: bool = True  # `grpc.enable_channelz`
 
+    @cached_property
+    def client_keepalive(self) -> KeepaliveOptions:
+        """The keepalive of a channel."""
+        return self.keepalive.for_client()
+
+    @cached_property
+    def server_keepalive(self) -> KeepaliveOptions:
+        """The keepalive of a server."""
+        return self.keepalive.for_server()
+
+
+_PLAIN: Final = frozenset({str, bytes, int, float, bool})
+
 
 def parse_options(options: ChannelOptions | None) -> Options:
-    """Read channel arguments. Raises TypeError or ValueError that names the one that is malformed."""
+    """Read channel arguments. Raises TypeError or ValueError that names the one that is malformed.
+
+    Channels with the same arguments share what they come to.
+    """
+    values = _values(options)
+    if all(type(value) in _PLAIN for value in values.values()):
+        return _known_settings(tuple((key, type(value), value) for key, value in values.items()))  # for 1 == True
+    return _settings(values)
+
+
+def _values(options: ChannelOptions | None) -> dict[str, Any]:
+    """The values by their keys, without the "grpc." that most begin with."""
     values: dict[str, Any] = {}
     for option in options or ():
         if not isinstance(option, Iterable):
@@ -98,6 +123,16 @@ def parse_options(options: ChannelOptions | None) -> Options:
         if not isinstance(key, str):
             raise TypeError(f"the key of a channel option is a str, not {key!r}")
         values[key.removeprefix("grpc.")] = value
+    return values
+
+
+@lru_cache(maxsize=64)
+def _known_settings(values: tuple[tuple[str, type, Any], ...]) -> Options:
+    return _settings({key: value for key, _, value in values})
+
+
+def _settings(values: dict[str, Any]) -> Options:
+    """What the values come to."""
 
     def number(key: str, default: int) -> int:
         if key not in values:

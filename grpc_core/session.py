@@ -87,6 +87,8 @@ class GrpcConnection(Connection):
 class ServerSession:
     """The calls that a client makes on one connection."""
 
+    __slots__ = ("_accept", "_limits", "calls", "connection", "counts", "is_refusing", "unread")
+
     def __init__(
         self,
         connection: Connection,
@@ -99,7 +101,7 @@ class ServerSession:
         self.calls: dict[int, ServerCall] = {}
         self._accept = accept
         self._limits = limits
-        self.unread: set[int] = set()
+        self.unread: list[int] = []
         """Streams that are answered, whose client still sends, and whose answer waits for a window."""
         self.is_refusing = False
         """Set when the server stops: calls that come now are told so."""
@@ -176,19 +178,21 @@ class ServerSession:
         It must not overtake a status that still waits behind DATA: then `stop_unread` says it later.
         """
         if self.connection.queued_bytes(stream_id):
-            self.unread.add(stream_id)
+            self.unread.append(stream_id)
         else:
             self.connection.reset_stream(stream_id, ErrorCode.NO_ERROR)
 
     def stop_unread(self) -> None:
         """Queued DATA has been sent: ask those clients to stop whose answer has left with it."""
-        for stream_id in [stream_id for stream_id in self.unread if not self.connection.queued_bytes(stream_id)]:
-            self.unread.discard(stream_id)
-            self.connection.reset_stream(stream_id, ErrorCode.NO_ERROR)
+        unread, self.unread = self.unread, []
+        for stream_id in unread:
+            self._ask_to_stop(stream_id)
 
 
 class ClientSession:
     """The calls that we make on one connection."""
+
+    __slots__ = ("_limits", "calls", "connection", "counts")
 
     def __init__(self, connection: Connection, limits: Limits, counts: SocketCounts | None = None) -> None:
         self.connection = connection

@@ -10,6 +10,7 @@ An unknown scheme is no scheme: the whole text is then a dns name, as in every i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 DEFAULT_PORT = 443
@@ -42,6 +43,7 @@ class Target:
     is_dns: bool = False
 
 
+@lru_cache(maxsize=256)
 def parse_target(text: str) -> Target:
     """Parse the target of a channel. Raises ValueError with the part that is wrong."""
     scheme, colon, rest = text.partition(":")

@@ -50,9 +50,13 @@ def register_listening(listening: socket.socket) -> int:
 
 
 def register_connection(protocol: ServerProtocol | ClientProtocol) -> None:
-    """Let a connection be known, as long as it is open."""
-    number = protocol.channelz_id = REGISTRY.add(Kind.SOCKET, protocol, describe_connection)
-    protocol.closed.add_done_callback(lambda _: REGISTRY.forget(number))
+    """Let a connection be known."""
+    protocol.channelz_id = REGISTRY.add(Kind.SOCKET, protocol, describe_connection)
+
+
+def forget_connection(protocol: ServerProtocol | ClientProtocol) -> None:
+    """A connection is closed: it is known no longer, if it was."""
+    REGISTRY.forget(protocol.channelz_id)
 
 
 # -- what they are -----------------------------------------------------------------------------------------------------
@@ -68,7 +72,7 @@ def describe_channel(channel: Channel, number: int) -> ChannelInfo:
 
 def describe_subchannel(subchannel: Subchannel, number: int) -> SubchannelInfo:
     """A subchannel, as it is now. Its calls are the streams of its connections."""
-    protocols = list(subchannel.protocols)
+    protocols = subchannel.protocols
     sockets = tuple(sorted(protocol.channelz_id for protocol in protocols))
     calls = _sum(subchannel.past_calls, protocols)
     return SubchannelInfo(number, subchannel.name, subchannel.state, calls, TraceInfo.of(subchannel.trace), sockets)

@@ -13,7 +13,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from grpc_core.aio.protocol import ClientProtocol
+from grpc_core.aio.protocol import ClientProtocol, KeeperOfConnection
 from grpc_core.credentials import ChannelCredentials
 from grpc_core.keepalive import Keepalive
 from grpc_core.locality import NotLocalError, check_local
@@ -29,9 +29,6 @@ Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientPr
 address, and gives it back. Raises OSError when that fails. `grpc_core.testing` has one."""
 
 
-Told = Callable[[ClientProtocol], None]
-
-
 class DialFailed(Exception):
     """A connection was not made. The text says to whom and why; `address` and `cause` say it to programs."""
 
@@ -43,6 +40,18 @@ class DialFailed(Exception):
 
 class Dialer:
     """Makes the connections of one channel, and knows those that are open."""
+
+    __slots__ = (
+        "_connector",
+        "_locality",
+        "_options",
+        "_proxy",
+        "_tap",
+        "_target",
+        "_tls",
+        "ping_backoff",
+        "protocols",
+    )
 
     def __init__(
         self,
@@ -61,41 +70,34 @@ class Dialer:
         self._connector = connector
         self._proxy = proxy
         self.protocols: set[ClientProtocol] = set()
-        """All that are not closed, with those that only finish their calls."""
+        """All that are not closed, with those that only finish their calls. Their keepers see to that."""
         self.ping_backoff = 1.0
         """By how much servers have stretched our keepalive time."""
 
-    async def dial(self, address: Address, lost: Told, opened: Told) -> ClientProtocol:
-        """A connection that is READY. Raises DialFailed.
-
-        `opened(protocol)` is called when its transport is there, `lost(protocol)` when it takes no more calls.
-        """
+    async def dial(self, address: Address, keeper: KeeperOfConnection) -> ClientProtocol:
+        """A connection that is READY, for its keeper. Raises DialFailed."""
         try:
             async with asyncio.timeout(self._options.backoff.connect_timeout_s):
-                return await self._open(address, lost, opened)
+                return await self._open(address, keeper)
         except (OSError, TimeoutError, ValueError) as error:
             raise DialFailed(address, error)
 
-    async def _open(self, address: Address, lost: Told, opened: Told) -> ClientProtocol:
+    async def _open(self, address: Address, keeper: KeeperOfConnection) -> ClientProtocol:
         def factory() -> ClientProtocol:
-            return ClientProtocol(self._options, lost, self._tap)
+            return ClientProtocol(self._options, keeper, self._tap)
 
         protocol = await self._connect(address, factory)
-        self.protocols.add(protocol)
-        protocol.closed.add_done_callback(lambda _: self.protocols.discard(protocol))
-        opened(protocol)
         assert protocol.transport is not None
         try:
             if self._locality is not None:
                 check_local(protocol.transport.get_extra_info("socket"), protocol.peername, self._locality)
-            await protocol.ready
+            await protocol.wait_ready()
             if not protocol.session.accepts_calls:
                 raise ConnectionResetError("the server went away at once")
         except BaseException:
-            protocol.ready.cancel()  # nobody will ask what became of it
             protocol.transport.abort()
             raise
-        protocol.keep_alive(Keepalive(self._options.keepalive.for_client(), self.ping_backoff))
+        protocol.keep_alive(Keepalive(self._options.client_keepalive, self.ping_backoff))
         return protocol
 
     async def _connect(self, address: Address, factory: Callable[[], ClientProtocol]) -> ClientProtocol:

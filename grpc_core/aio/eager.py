@@ -28,7 +28,7 @@ class TaskStarter:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._caught: list[tuple[Callable[..., object], tuple[Any, ...], contextvars.Context | None]] = []
+        self._caught: tuple[tuple[Callable[..., object], tuple[Any, ...], contextvars.Context | None], ...] = ()
         self._is_plain = loop.get_task_factory() is not None or not hasattr(loop, "__dict__")
 
     def start(
@@ -45,7 +45,7 @@ class TaskStarter:
             task = asyncio.Task(coroutine, loop=loop, name=name, context=context)
         finally:
             del loop.call_soon
-        caught, self._caught = self._caught, []
+        caught, self._caught = self._caught, ()
         for callback, arguments, wanted in caught:
             if wanted is not None and getattr(callback, "__self__", None) is task:
                 wanted.run(callback, *arguments)
@@ -56,4 +56,4 @@ class TaskStarter:
     def _catch(
         self, callback: Callable[..., object], *arguments: Any, context: contextvars.Context | None = None
     ) -> None:
-        self._caught.append((callback, arguments, context))
+        self._caught += ((callback, arguments, context),)

@@ -78,12 +78,12 @@ class Link:
         self._balances = options.lb_policy == ROUND_ROBIN
         self.state = ChannelConnectivity.IDLE
         self._subchannels: dict[Address | None, Subchannel] = {}
-        self._rotation: Rotation[ClientProtocol] = Rotation(chance.below(1 << 16))
+        self._rotation: Rotation[ClientProtocol] = Rotation(chance.below(1 << 16) if self._balances else 0)
         self._pacing = Pacing(options.resolution_interval_s)
         self._addresses: tuple[Address, ...] = ()
-        self._tasks: set[asyncio.Task[None]] = set()  # that resolve, for round_robin
+        self._tasks: list[asyncio.Task[None]] = []  # that resolve, for round_robin
         self._waiting: list[tuple[asyncio.Future[ClientProtocol], bool]] = []
-        self._state_waiters: set[asyncio.Future[None]] = set()
+        self._state_waiters: list[asyncio.Future[None]] = []
         self._last_error = ""
         self._idle_timer: asyncio.TimerHandle | None = None
 
@@ -147,11 +147,12 @@ class Link:
         """Return when the state is another than `last_state`."""
         while self.state is last_state:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._state_waiters.add(future)
+            self._state_waiters.append(future)
             try:
                 await future
             finally:
-                self._state_waiters.discard(future)
+                if future in self._state_waiters:
+                    self._state_waiters.remove(future)
 
     async def close(self) -> None:
         """Close every connection: gracefully where calls are still running."""
@@ -231,8 +232,8 @@ class Link:
 
     def _spawn(self, task: Coroutine[Any, Any, None]) -> None:
         made = asyncio.get_running_loop().create_task(task)
-        self._tasks.add(made)
-        made.add_done_callback(self._tasks.discard)
+        self._tasks.append(made)
+        made.add_done_callback(self._tasks.remove)
 
     # -- what becomes of the subchannels -------------------------------------------------------------------------------
 
@@ -283,7 +284,7 @@ class Link:
         self._rotation.items = ()
         for task in self._tasks:
             task.cancel()
-        return stopping + list(self._tasks)
+        return stopping + self._tasks
 
     @property
     def subchannels(self) -> list[Subchannel]:
@@ -317,7 +318,7 @@ class Link:
             return
         self.state = state
         self.trace.became(state, self._last_error)
-        waiters, self._state_waiters = self._state_waiters, set()
+        waiters, self._state_waiters = self._state_waiters, []
         for future in waiters:
             if not future.done():
                 future.set_result(None)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from grpc_core.aio import chance
 from grpc_core.aio.eager import TaskStarter
@@ -28,49 +26,73 @@ if TYPE_CHECKING:
     from grpc_core.aio.rpc import Rpc
 
 
+class ServerOfConnections(Protocol):
+    """What a connection asks of its server, and tells it."""
+
+    def connection_made(self, protocol: ServerProtocol) -> None:
+        """It can be used."""
+
+    def connection_closed(self, protocol: ServerProtocol) -> None:
+        """Its transport is gone."""
+
+    def rpc_of(self, protocol: ServerProtocol, call: ServerCall) -> Rpc | None:
+        """The run of the handler of a call that has come; None when there is none, and the call is answered."""
+
+
 class ServerProtocol(ConnectionProtocol):
-    """One client's connection to a server: `made` hears of it when it can be used, `accept` of its calls."""
+    """One client's connection to a server."""
+
+    __slots__ = (
+        "__weakref__",
+        "_in_line",
+        "_is_calling_up",
+        "_locality",
+        "_options",
+        "_peer",
+        "_ping_police",
+        "_security",
+        "_server",
+        "channelz_id",
+        "running",
+        "session",
+        "tasks",
+        "upkeep",
+    )
+
+    goaway: Final = None  # a client has no reason to send one
 
     def __init__(
         self,
         options: Options,
-        made: Callable[[ServerProtocol], None],
-        accept: Callable[[ServerProtocol, ServerCall], None],
+        server: ServerOfConnections,
         tap: Tap | None = None,
         locality: LocalConnectionType | None = None,
     ) -> None:
         super().__init__(GrpcConnection.server(options.config), tap=tap)
-        self._made = made
-        counts = SocketCounts(time.time)
-        self.session = ServerSession(self.connection, partial(accept, self), options.limits, counts)
+        self._server = server
+        self.session = ServerSession(self.connection, self.accept, options.limits, SocketCounts(time.time))
         self.channelz_id = 0
         """Its id in `introspection`, if it is known there."""
-        self.goaway: GoAwayReceived | None = None  # a client has no reason to send one
         self.tasks = TaskStarter(self.loop)
         """Where its handlers' tasks come from."""
         self.running = 0
         """Handlers that may run and have not ended, whatever became of their streams."""
-        self._in_line: dict[Rpc, None] = {}
+        self._in_line: dict[Rpc, None] | None = None  # made when the first has to wait
         self._is_calling_up = False
         self._peer = ""
         self._security: Security | None = None
         self._locality = locality
         self._options = options
-        self._ping_police = PingPolice(options.keepalive)
+        self._ping_police: PingPolice | None = None
         self.upkeep: Upkeep | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        lifetime = Lifetime(self.loop.time(), self._options.lifetime, chance.fraction())
-        self.upkeep = Upkeep(
-            self,
-            Keepalive(self._options.keepalive.for_server()),
-            lifetime,
-            lambda: self.connection.streams.last_peer_id,
-            self._has_calls,
-        )
+        limits = self._options.lifetime
+        lifetime = None if limits.is_infinite else Lifetime(self.loop.time(), limits, chance.fraction())
+        self.upkeep = Upkeep(self, Keepalive(self._options.server_keepalive), lifetime)
         self.upkeep.poll()
-        self._made(self)
+        self._server.connection_made(self)
         if self._locality is not None:
             try:
                 check_local(transport.get_extra_info("socket"), self.peername, self._locality)
@@ -81,21 +103,34 @@ class ServerProtocol(ConnectionProtocol):
         if self.upkeep is not None:
             self.upkeep.stop()
         super().connection_lost(exc)
+        self._server.connection_closed(self)
 
-    def _has_calls(self) -> bool:
+    @property
+    def calls_begun(self) -> int:
+        """A number that grows with every call that has come."""
+        return self.connection.streams.last_peer_id
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether a call is open, or its handler still runs."""
         return bool(self.session.calls) or self.running > 0
 
-    def run_in_turn(self, rpc: Rpc) -> None:
-        """Let a call begin, as soon as fewer handlers run than streams are allowed.
+    def accept(self, call: ServerCall) -> None:
+        """A call has come: let its handler begin, as soon as fewer of them run than streams are allowed.
 
         A call that its client has cancelled counts until its handler ends: else opening and cancelling calls would cost
         a client nothing and us a handler each time (CVE-2023-44487). Who waits here has an open stream, and there is a
         limit on those.
         """
+        rpc = self._server.rpc_of(self, call)
+        if rpc is None:
+            return
         if self.running < self._options.config.concurrent_streams_max:
             self.running += 1
             rpc.begin()
         else:
+            if self._in_line is None:
+                self._in_line = {}
             self._in_line[rpc] = None
 
     def ended(self, rpc: Rpc) -> None:
@@ -117,7 +152,8 @@ class ServerProtocol(ConnectionProtocol):
         while self._in_line and self.running < self._options.config.concurrent_streams_max:
             following = next(iter(self._in_line))
             del self._in_line[following]
-            self.run_in_turn(following)
+            self.running += 1
+            following.begin()
         self._is_calling_up = False
 
     def events_received(self, events: list[Event]) -> None:
@@ -130,6 +166,8 @@ class ServerProtocol(ConnectionProtocol):
     def _on_ping(self) -> None:
         """The client pings. It was answered; but when it does so too often, it is told and left (gRFC A8)."""
         connection = self.connection
+        if self._ping_police is None:
+            self._ping_police = PingPolice(self._options.keepalive)
         police = self._ping_police
         if police.received(connection.now, connection.progress, bool(self.session.calls)) and not connection.is_closed:
             self.abort(ErrorCode.ENHANCE_YOUR_CALM, TOO_MANY_PINGS.decode())
@@ -157,28 +195,73 @@ class ServerProtocol(ConnectionProtocol):
         return self._security
 
 
-class ClientProtocol(ConnectionProtocol):
-    """A client's connection. `ready` is done when the server's SETTINGS have come (gRPC: READY), or it has failed."""
+class KeeperOfConnection(Protocol):
+    """What a client's connection tells him who has asked for it."""
 
-    def __init__(self, options: Options, lost: Callable[[ClientProtocol], None], tap: Tap | None = None) -> None:
+    def opened(self, protocol: ClientProtocol) -> None:
+        """Its transport is there."""
+
+    def lost(self, protocol: ClientProtocol) -> None:
+        """It takes no new calls any more: it was lost, or got GOAWAY. Told with all that comes after that."""
+
+    def closed(self, protocol: ClientProtocol) -> None:
+        """Its transport is gone."""
+
+
+class ClientProtocol(ConnectionProtocol):
+    """A client's connection. `keeper` hears what becomes of it."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ready",
+        "channelz_id",
+        "goaway",
+        "keeper",
+        "security_text",
+        "session",
+        "upkeep",
+    )
+
+    calls_begun: Final = 0  # asked for a server's sake: a client's connection has no limits on its life
+
+    def __init__(self, options: Options, keeper: KeeperOfConnection, tap: Tap | None = None) -> None:
         super().__init__(GrpcConnection.client(options.config), tap=tap)
+        self.keeper = keeper
         self.session = ClientSession(self.connection, options.limits, SocketCounts(time.time))
         self.channelz_id = 0
         """Its id in `introspection`, if it is known there."""
-        self.ready: asyncio.Future[None] = self.loop.create_future()
+        self._ready: asyncio.Future[str] | None = self.loop.create_future()  # until somebody has waited for it
         self.upkeep: Upkeep | None = None
         """Set where keepalive is on; it wants to be woken when the first call begins after a pause."""
         self.goaway: GoAwayReceived | None = None
         """The last GOAWAY that has come."""
         self.security_text = "plaintext"
         """What the connection is secured by, in words."""
-        self._lost = lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.security_text = f"{tls.version()}, ALPN {tls.selected_alpn_protocol()!r}"
         super().connection_made(transport)
+        self.keeper.opened(self)
+
+    async def wait_ready(self) -> None:
+        """Return when the server's SETTINGS have come (gRPC: READY). To be awaited once.
+
+        Raises ConnectionResetError when the connection ends before that.
+        """
+        assert self._ready is not None
+        try:
+            failure = await self._ready
+        finally:
+            self._ready = None
+        if failure:
+            raise ConnectionResetError(failure)
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether a call is running."""
+        return bool(self.session.calls)
 
     @property
     def goaway_text(self) -> str:
@@ -192,8 +275,7 @@ class ClientProtocol(ConnectionProtocol):
     def keep_alive(self, keepalive: Keepalive) -> None:
         """Ping while calls run, or always, as is configured. Called when the connection is ready."""
         if keepalive.is_on:
-            session = self.session
-            self.upkeep = Upkeep(self, keepalive, None, lambda: 0, lambda: bool(session.calls))
+            self.upkeep = Upkeep(self, keepalive)
             self.upkeep.poll()
 
     @property
@@ -210,23 +292,24 @@ class ClientProtocol(ConnectionProtocol):
         if self.upkeep is not None:
             self.upkeep.stop()
         super().connection_lost(exc)
+        self.keeper.closed(self)
 
     def events_received(self, events: list[Event]) -> None:
-        if not self.ready.done():
-            self._watch_for_ready(events)
+        if self._ready is not None:
+            self._watch_for_ready(self._ready, events)
         self.session.handle(events)
         self.schedule_flush()
         if not self.session.accepts_calls:
             for event in events:
                 if isinstance(event, GoAwayReceived):
                     self.goaway = event
-            self._lost(self)
+            self.keeper.lost(self)
 
-    def _watch_for_ready(self, events: list[Event]) -> None:
+    def _watch_for_ready(self, ready: asyncio.Future[str], events: list[Event]) -> None:
         for event in events:
+            if ready.done():
+                return
             if isinstance(event, SettingsReceived):
-                self.ready.set_result(None)
-                return
-            if isinstance(event, ConnectionTerminated):
-                self.ready.set_exception(ConnectionResetError(event.reason))
-                return
+                ready.set_result("")
+            elif isinstance(event, ConnectionTerminated):
+                ready.set_result(event.reason)

@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from grpc_core.aio.describing import added, calls_of, register_connection, register_listening, register_server
+from grpc_core.aio.describing import (
+    added,
+    calls_of,
+    forget_connection,
+    register_connection,
+    register_listening,
+    register_server,
+)
 from grpc_core.aio.intercepted_rpc import InterceptedRpc, Interception
 from grpc_core.aio.interceptors import server_steps
 from grpc_core.aio.listening import bind
@@ -25,7 +32,7 @@ from grpc_core.compression import coding_of
 from grpc_core.counters import Trace
 from grpc_core.credentials import ServerCredentials, insecure_server_credentials
 from grpc_core.errors import UsageError
-from grpc_core.introspection import CallCounts
+from grpc_core.introspection import NO_CALLS
 from grpc_core.locality import LocalConnectionType
 from grpc_core.methods import GenericRpcHandler, MethodTable
 from grpc_core.options import ChannelOptions, parse_options
@@ -82,7 +89,7 @@ class Server:
         self.trace = Trace(time.time, "Server")
         self.listen_ids: list[int] = []
         """The ids of its listening sockets in `introspection`."""
-        self.past_calls = CallCounts()
+        self.past_calls = NO_CALLS
         """The calls on connections that are closed."""
         if self._options.is_introspected:
             register_server(self)
@@ -240,12 +247,11 @@ class Server:
 
     def _connected(self, locality: LocalConnectionType | None = None) -> ServerProtocol:
         tap = self._tap_factory() if self._tap_factory is not None else None
-        return ServerProtocol(self._options, self._made, self._accept, tap, locality)
+        return ServerProtocol(self._options, self, tap, locality)
 
-    def _made(self, protocol: ServerProtocol) -> None:
+    def connection_made(self, protocol: ServerProtocol) -> None:
         """A connection can be used. One whose TLS handshake fails never comes here, and asyncio says no more of it."""
         self._protocols.add(protocol)
-        protocol.closed.add_done_callback(lambda _: self._on_closed(protocol))
         if self._options.is_introspected:
             register_connection(protocol)
         if self._stopping is not None:  # it was accepted just before the listener closed
@@ -253,12 +259,14 @@ class Server:
             if self._stopping.done():
                 protocol.kill()
 
-    def _on_closed(self, protocol: ServerProtocol) -> None:
+    def connection_closed(self, protocol: ServerProtocol) -> None:
+        """The transport of a connection is gone."""
         self._protocols.discard(protocol)
+        forget_connection(protocol)
         self.past_calls = added(self.past_calls, calls_of(protocol))
 
-    def _accept(self, protocol: ServerProtocol, call: ServerCall) -> None:
-        """A call has come: find its handler, and let it run when it can."""
+    def rpc_of(self, protocol: ServerProtocol, call: ServerCall) -> Rpc | None:
+        """A call has come: the run of its handler, to begin when it can. None when there is none: it is answered."""
         request = call.request
         method = None
         if self._interception is None:
@@ -267,13 +275,13 @@ class Server:
             except Exception as error:
                 _log.exception("a generic handler raised for %s", request.path)
                 call.finish(StatusCode.UNKNOWN, f"Exception servicing handler: {error}")
-                return
+                return None
             if method is None:
                 call.finish(StatusCode.UNIMPLEMENTED, METHOD_NOT_FOUND)
-                return
+                return None
         if self._concurrent_max is not None and len(self._rpcs) >= self._concurrent_max:
             call.finish(StatusCode.RESOURCE_EXHAUSTED, CONCURRENCY_EXCEEDED)
-            return
+            return None
         if self._coding is not None:
             call.compress_with(self._coding)
         if self._interception is not None:
@@ -283,7 +291,7 @@ class Server:
             rpc = Rpc(self, protocol, call, method)
         self._rpcs.add(rpc)
         call.observer = rpc
-        protocol.run_in_turn(rpc)
+        return rpc
 
     def rpc_ended(self, rpc: Rpc) -> None:
         """A handler has ended, or never began and never will."""

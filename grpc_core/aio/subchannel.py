@@ -22,12 +22,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from grpc_core.aio import chance
-from grpc_core.aio.describing import added, calls_of, register_connection, register_subchannel
+from grpc_core.aio.describing import added, calls_of, forget_connection, register_connection, register_subchannel
 from grpc_core.aio.dialing import Dialer, DialFailed
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.counters import Trace
-from grpc_core.introspection import CallCounts
+from grpc_core.introspection import NO_CALLS
 from grpc_core.options import Options
 from grpc_core.target import Address
 
@@ -38,6 +38,25 @@ class ResolutionFailed(Exception):
 
 class Subchannel:
     """One connection, made when asked for, made again when asked again. `changed` is told about every new state."""
+
+    __slots__ = (
+        "__weakref__",
+        "_addresses",
+        "_begun_at",
+        "_changed",
+        "_dialer",
+        "_options",
+        "_task",
+        "_unused_in_a_row",
+        "channelz_id",
+        "failures",
+        "last_error",
+        "name",
+        "past_calls",
+        "protocol",
+        "state",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -63,11 +82,14 @@ class Subchannel:
         self._begun_at = 0.0
         self.name = name
         self.trace = Trace(time.time, "Subchannel")
-        self.protocols: set[ClientProtocol] = set()
-        """Its connections that are not closed, with those that only finish their calls."""
-        self.past_calls = CallCounts()
+        self.past_calls = NO_CALLS
         """The calls on connections that are closed."""
         self.channelz_id = register_subchannel(self) if options.is_introspected else 0
+
+    @property
+    def protocols(self) -> list[ClientProtocol]:
+        """Its connections that are not closed, with those that only finish their calls."""
+        return [protocol for protocol in list(self._dialer.protocols) if protocol.keeper is self]
 
     def connect(self) -> None:
         """Begin to connect, unless that is going on or done."""
@@ -86,7 +108,7 @@ class Subchannel:
         task, self._task = self._task, None
         self.protocol = None
         self._changed = _nobody
-        if task is None or task.done():
+        if task is None:
             return []
         task.cancel()
         return [task]
@@ -94,7 +116,7 @@ class Subchannel:
     def check(self) -> None:
         """Let go of a connection whose stream numbers are used up."""
         if self.protocol is not None and not self.protocol.session.accepts_calls:
-            self._on_lost(self.protocol)
+            self.lost(self.protocol)
 
     async def _connect(self, pause_s: float) -> None:
         """Try until there is a connection, with a growing pause after each round of failures."""
@@ -112,6 +134,7 @@ class Subchannel:
             else:
                 if protocol.session.accepts_calls:
                     self.protocol = protocol
+                    self._task = None
                     self._become(ChannelConnectivity.READY)
                     return
                 self.last_error = _unused(protocol)  # it went away while the other attempts were being ended
@@ -126,7 +149,7 @@ class Subchannel:
         self.failures = failures
         if len(addresses) == 1:
             try:
-                return await self._dialer.dial(addresses[0], self._on_lost, self._opened)
+                return await self._dialer.dial(addresses[0], self)
             except DialFailed as error:
                 failures.append(error)
                 raise
@@ -135,7 +158,7 @@ class Subchannel:
         try:
             while left or running:
                 if left:
-                    running.add(asyncio.create_task(self._dialer.dial(left.popleft(), self._on_lost, self._opened)))
+                    running.add(asyncio.create_task(self._dialer.dial(left.popleft(), self)))
                 stagger_s = self._options.attempt_delay_s if left else None
                 done, _ = await asyncio.wait(running, timeout=stagger_s, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -151,17 +174,19 @@ class Subchannel:
             await _let_go(running)
         raise failures[-1]
 
-    def _opened(self, protocol: ClientProtocol) -> None:
-        self.protocols.add(protocol)
-        protocol.closed.add_done_callback(lambda _: self._closed(protocol))
+    def opened(self, protocol: ClientProtocol) -> None:
+        """The transport of a connection is there."""
+        self._dialer.protocols.add(protocol)
         if self.channelz_id:
             register_connection(protocol)
 
-    def _closed(self, protocol: ClientProtocol) -> None:
-        self.protocols.discard(protocol)
+    def closed(self, protocol: ClientProtocol) -> None:
+        """The transport of a connection is gone."""
+        self._dialer.protocols.discard(protocol)
+        forget_connection(protocol)
         self.past_calls = added(self.past_calls, calls_of(protocol))
 
-    def _on_lost(self, protocol: ClientProtocol) -> None:
+    def lost(self, protocol: ClientProtocol) -> None:
         """A connection takes no new calls any more: it was lost, or got GOAWAY."""
         if protocol is not self.protocol:
             return

@@ -11,32 +11,29 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from grpc_core.keepalive import Keepalive, Verdict
 from grpc_core.lifetime import GRACE_PING_S, Lifetime, Step
 from http2 import ErrorCode
-from http2.aio.transport import ConnectionProtocol
+
+if TYPE_CHECKING:
+    from grpc_core.aio.protocol import ClientProtocol, ServerProtocol
 
 _PING = b"keepaliv"
 
 
 class Upkeep:
-    """Keeps one connection alive, and ends it in time. `started` counts its calls, `has_calls` says if one runs."""
+    """Keeps one connection alive, and ends it in time."""
+
+    __slots__ = ("_farewell", "_keepalive", "_lifetime", "_protocol", "_since", "_timer", "pings_sent")
 
     def __init__(
-        self,
-        protocol: ConnectionProtocol,
-        keepalive: Keepalive,
-        lifetime: Lifetime | None,
-        started: Callable[[], int],
-        has_calls: Callable[[], bool],
+        self, protocol: ServerProtocol | ClientProtocol, keepalive: Keepalive, lifetime: Lifetime | None = None
     ) -> None:
         self._protocol = protocol
         self._keepalive = keepalive
         self._lifetime = lifetime
-        self._started = started
-        self._has_calls = has_calls
         self._since = protocol.loop.time()
         self.pings_sent = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -52,9 +49,9 @@ class Upkeep:
         if connection.is_closed:
             return
         now = protocol.loop.time()
-        has_calls = self._has_calls()
+        has_calls = protocol.has_calls
         lifetime = self._lifetime
-        if lifetime is not None and (step := lifetime.poll(now, self._started(), has_calls)) is not Step.STAY:
+        if lifetime is not None and (step := lifetime.poll(now, protocol.calls_begun, has_calls)) is not Step.STAY:
             if step is Step.CUT:
                 protocol.abort(ErrorCode.NO_ERROR, step.value)
                 return
@@ -98,7 +95,7 @@ class Upkeep:
             self._farewell.cancel()
 
 
-def _set_user_timeout(protocol: ConnectionProtocol, timeout_s: float) -> None:
+def _set_user_timeout(protocol: ServerProtocol | ClientProtocol, timeout_s: float) -> None:
     """gRFC A18: octets that TCP cannot deliver end the connection too, where the platform can (Linux)."""
     transport = protocol.transport
     sock = transport.get_extra_info("socket") if transport is not None else None

@@ -234,7 +234,7 @@ class _ServerProtocol(StreamsProtocol[Request]):
             task.cancel()
 
     def _finish_when_idle(self) -> None:
-        if self.closed.done() and not self._handlers and not self.finished.done():
+        if self.is_gone and not self._handlers and not self.finished.done():
             self.finished.set_result(None)
             self._server._connections.discard(self)
 

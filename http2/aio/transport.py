@@ -70,17 +70,40 @@ class Timeouts:
     """How long we go on reading, and ignoring, after we have said GOAWAY because of an error."""
 
 
+_TIMEOUTS = Timeouts()
+
+
 class ConnectionProtocol(asyncio.BufferedProtocol):
     """An asyncio protocol around one `Connection`. Subclasses say what events mean in `events_received`."""
 
+    __slots__ = (
+        "_buffer",
+        "_closed",
+        "_ending",
+        "_flush_scheduled",
+        "_handshake_done",
+        "_lingering",
+        "_reading_paused",
+        "_refusal",
+        "_timer",
+        "_writing_paused",
+        "connection",
+        "is_gone",
+        "loop",
+        "tap",
+        "timeouts",
+        "transport",
+    )
+
     def __init__(self, connection: Connection, timeouts: Timeouts | None = None, tap: Tap | None = None) -> None:
         self.connection = connection
-        self.timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or _TIMEOUTS
         self.tap = tap
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport | None = None
-        self.closed: asyncio.Future[None] = self.loop.create_future()
-        """Done when the transport is gone."""
+        self.is_gone = False
+        """Whether there was a transport, and is none any more."""
+        self._closed: asyncio.Future[None] | None = None
         self._buffer = receive_buffer(self.loop)
         self._flush_scheduled = False
         self._writing_paused = False
@@ -147,8 +170,9 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._stop_timer()
         self._ending = True
         self._deliver(self.connection.receive_eof())
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self.is_gone = True
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
 
     def pause_writing(self) -> None:
         self._writing_paused = True
@@ -200,6 +224,15 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         """Close the socket now, whatever it still has to send."""
         if self.transport is not None:
             self.transport.abort()
+
+    @property
+    def closed(self) -> asyncio.Future[None]:
+        """Done when the transport is gone."""
+        if self._closed is None:
+            self._closed = self.loop.create_future()
+            if self.is_gone:
+                self._closed.set_result(None)
+        return self._closed
 
     @property
     def has_said_all(self) -> bool:

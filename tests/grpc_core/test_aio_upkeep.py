@@ -48,6 +48,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keepalive_module, "CLIENT_TIME_S_MIN", 0.0)
     monkeypatch.setattr(keepalive_module, "SERVER_TIME_S_MIN", 0.0)
     monkeypatch.setattr(options_module, "_IDLE_MS_MIN", 1)
+    monkeypatch.setattr(options_module, "_known_settings", options_module._known_settings.__wrapped__)  # no memory
 
 
 def options(**values: int) -> list[tuple[str, int]]:

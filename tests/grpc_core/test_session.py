@@ -333,7 +333,7 @@ def test_a_client_that_still_sends_is_asked_to_stop_when_the_answer_has_left() -
     served.finish(StatusCode.OK)
     sessions.exchange()
     assert call.code is None, "the status waits behind the message"
-    assert sessions.server_session.unread == {1}
+    assert sessions.server_session.unread == [1]
     while call.code is None:
         call.inbox.take()
         sessions.exchange()
