@@ -1,4 +1,4 @@
-"""Budgets of each end by itself: calls, allocations and writes of a unary RPC, and copies of a large message.
+"""Budgets of each end by itself: calls, allocations and writes of a unary RPC, copies of a large message, idle memory.
 
 `test_call_budget` counts both ends together. Here one end is real and the other is played by an `http2.Connection`
 while nothing counts (`tests.support.metering`). A budget fails in one direction: when more is done than it allows. It
@@ -12,7 +12,8 @@ import contextlib
 import gc
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import grpc_core as grpc
 from grpc_core import aio
 from grpc_core.testing import VirtualClock, in_memory
 from http2 import IS_COMPILED, Config, Connection, DataReceived, read_head
+from http2.frames import SETTINGS_ACK
 from tests.grpc_core.support import OK_TRAILERS, REQUEST, RESPONSE, method, service
 from tests.support.metering import Allocations, Calls, Meter, RecordingTransport, feed, reads_of, ticks
 
@@ -37,6 +39,7 @@ class ServerEnd:
     """A server whose client is played."""
 
     def __init__(self, server: aio.Server) -> None:
+        self.server = server
         self.transport = RecordingTransport()
         self.protocol = server.new_connection()
         self.transport.join(self.protocol)
@@ -227,6 +230,96 @@ def test_a_unary_rpc_leaves_no_memory_behind() -> None:
     used = VirtualClock().run(main())
     print(used)
     assert used[-1] - used[1] < 50, f"blocks in use after each 200 calls: {used}; look at what keeps ended calls"
+
+
+# -- an idle connection ------------------------------------------------------------------------------------------------
+
+IDLE = 50
+
+
+async def kib_each(connect: Callable[[], Awaitable[object]]) -> float:
+    """KiB that stay allocated for each of what `connect` makes and returns."""
+    kept = [await connect() for _ in range(5)]  # what is made once for all of them
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    kept += [await connect() for _ in range(IDLE)]
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return (after - before) / IDLE / 1024
+
+
+async def kib_of_idle_server() -> float:
+    """Of the server's end: every client says the same, which was said once by a real one."""
+    async with server_end() as end:
+        client = Connection.client(PEER)
+        stream_id = client.open_stream(REQUEST_HEAD)
+        client.send_data(stream_id, SMALL, True)
+        said = reads_of(b"".join(client.data_to_send()) + SETTINGS_ACK)
+
+        async def connect() -> RecordingTransport:
+            transport = RecordingTransport()
+            transport.join(end.server.new_connection())
+            assert b"hello" in await played(transport, said)
+            return transport
+
+        return await kib_each(connect)
+
+
+async def kib_of_idle_client() -> float:
+    """Of the client's end with its channel: every server says the same."""
+    server = Connection.server(PEER)
+    client = Connection.client(PEER)
+    stream_id = client.open_stream(REQUEST_HEAD)
+    client.send_data(stream_id, b"", True)
+    greeting = b"".join(server.data_to_send()) + SETTINGS_ACK
+    server.receive_data(b"".join(client.data_to_send()))
+    server.data_to_send()
+    server.send_headers(stream_id, RESPONSE_HEAD)
+    server.send_data(stream_id, SMALL)
+    server.send_headers(stream_id, TRAILERS_HEAD, True)
+    answer = b"".join(server.data_to_send())
+
+    async def connect() -> tuple[aio.Channel, RecordingTransport]:
+        transport = RecordingTransport()
+
+        async def connector(make: Callable[[], Any], address: object) -> Any:
+            transport.join(make())
+            return transport.protocol
+
+        channel = aio.Channel("ipv4:127.0.0.1:1", None, connector=connector)
+        call = asyncio.ensure_future(channel.unary_unary("/test.Service/Echo")(b"hello"))
+        await ticks()
+        await played(transport, [greeting])
+        await played(transport, [answer])
+        assert await call == b"hello"
+        return channel, transport
+
+    return await kib_each(connect)
+
+
+async def played(transport: RecordingTransport, reads: list[bytes]) -> bytes:
+    """Let the peer's octets arrive; what is said to them."""
+    assert transport.protocol is not None
+    feed(transport.protocol, reads)
+    await ticks()
+    return transport.take()
+
+
+@pytest.mark.skipif(IS_COMPILED, reason="compiled objects have other sizes: this budget is for pure Python")
+@pytest.mark.parametrize(
+    ("end", "kib", "path"),
+    [
+        (kib_of_idle_server, 6.3, "grpc_core/aio/protocol.py: ServerProtocol, http2/connection.py"),
+        (kib_of_idle_client, 9.85, "grpc_core/aio/link.py, subchannel.py, protocol.py: ClientProtocol"),
+    ],
+)
+def test_memory_of_an_idle_connection(end: Callable[[], Coroutine[Any, Any, float]], kib: float, path: str) -> None:
+    """One that has made a call, on a transport that is not asyncio's, whose own 1.5 KiB are not counted."""
+    measured = [VirtualClock().run(end()) for _ in range(2)]
+    assert measured[0] == pytest.approx(measured[1], rel=0.02), "it is the same each time"
+    within(f"KiB of {end.__name__}", measured[1], kib, path)
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
