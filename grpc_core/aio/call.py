@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.authentication import CredentialsFailed, credential_fields
+from grpc_core.aio.eager import resolve
 from grpc_core.aio.link import ConnectFailed
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.aio.retrying import Retrying
@@ -394,9 +395,10 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        if self._protocol is not None:
+            self._protocol.wake(waiters)
+        else:
+            resolve(waiters)
 
     # -- results -------------------------------------------------------------------------------------------------------
 

@@ -256,9 +256,7 @@ class ServicerContext(Generic[Request, Response]):
     def wake(self) -> None:
         """Something has happened to the call: whoever waits looks again."""
         waiters, self._waiters = self._waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        self._protocol.wake(waiters)
 
     def finish(self, code: StatusCode, details: str) -> None:
         """Send the status, unless the call is over. Other tasks of its handler that wait for the call look again."""

@@ -1,13 +1,18 @@
-"""A session on an asyncio connection: HTTP/2 events go to the calls, and what the calls say leaves once per tick."""
+"""A session on an asyncio connection: HTTP/2 events go to the calls, and what the calls say leaves once per tick.
+
+A read is one tick: its events go to the calls, then handlers and callers who have waited for them go on, and what all
+these have said leaves in one write, before the loop turns.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from grpc_core.aio import chance
-from grpc_core.aio.eager import TaskStarter
+from grpc_core.aio.eager import TaskStarter, resolve
 from grpc_core.aio.security import Security
 from grpc_core.aio.upkeep import Upkeep
 from grpc_core.calls import ServerCall
@@ -26,6 +31,45 @@ if TYPE_CHECKING:
     from grpc_core.aio.rpc import Rpc
 
 
+class CallProtocol(ConnectionProtocol):
+    """What both sides have in common: how those who wait for something from the peer go on when it is there."""
+
+    __slots__ = ("_woken", "tasks")
+
+    def __init__(self, connection: GrpcConnection, tap: Tap | None) -> None:
+        super().__init__(connection, tap=tap)
+        self.tasks = TaskStarter(self.loop)
+        """Where the tasks of handlers come from."""
+        self._woken: list[asyncio.Future[None]] | None = None
+        """Who has waited for what the read that is being looked at has brought; None outside one."""
+
+    def data_received(self, data: bytes | memoryview) -> None:
+        connection = self.connection
+        said = connection.messages_sent
+        woken: list[asyncio.Future[None]] = []
+        self._woken = woken
+        self._flush_scheduled = True
+        try:
+            super().data_received(data)
+            self._woken = None
+            if woken:
+                self.tasks.resume(woken)
+        finally:
+            self._woken = None
+            self._flush_scheduled = False
+            if connection.messages_sent != said:
+                self.flush()  # there are answers: nothing is gained by another turn of the loop
+            else:
+                self.schedule_flush()
+
+    def wake(self, waiters: Iterable[asyncio.Future[None]]) -> None:
+        """Let those go on who wait for these: when all of the read was looked at, or in the next turn of the loop."""
+        if self._woken is None:
+            resolve(waiters)
+        else:
+            self._woken += waiters
+
+
 class ServerOfConnections(Protocol):
     """What a connection asks of its server, and tells it."""
 
@@ -39,7 +83,7 @@ class ServerOfConnections(Protocol):
         """The run of the handler of a call that has come; None when there is none, and the call is answered."""
 
 
-class ServerProtocol(ConnectionProtocol):
+class ServerProtocol(CallProtocol):
     """One client's connection to a server."""
 
     __slots__ = (
@@ -55,7 +99,6 @@ class ServerProtocol(ConnectionProtocol):
         "channelz_id",
         "running",
         "session",
-        "tasks",
         "upkeep",
     )
 
@@ -68,13 +111,11 @@ class ServerProtocol(ConnectionProtocol):
         tap: Tap | None = None,
         locality: LocalConnectionType | None = None,
     ) -> None:
-        super().__init__(GrpcConnection.server(options.config), tap=tap)
+        super().__init__(GrpcConnection.server(options.config), tap)
         self._server = server
         self.session = ServerSession(self.connection, self.accept, options.limits, SocketCounts(time.time))
         self.channelz_id = 0
         """Its id in `introspection`, if it is known there."""
-        self.tasks = TaskStarter(self.loop)
-        """Where its handlers' tasks come from."""
         self.running = 0
         """Handlers that may run and have not ended, whatever became of their streams."""
         self._in_line: dict[Rpc, None] | None = None  # made when the first has to wait
@@ -208,7 +249,7 @@ class KeeperOfConnection(Protocol):
         """Its transport is gone."""
 
 
-class ClientProtocol(ConnectionProtocol):
+class ClientProtocol(CallProtocol):
     """A client's connection. `keeper` hears what becomes of it."""
 
     __slots__ = (
@@ -225,7 +266,7 @@ class ClientProtocol(ConnectionProtocol):
     calls_begun: Final = 0  # asked for a server's sake: a client's connection has no limits on its life
 
     def __init__(self, options: Options, keeper: KeeperOfConnection, tap: Tap | None = None) -> None:
-        super().__init__(GrpcConnection.client(options.config), tap=tap)
+        super().__init__(GrpcConnection.client(options.config), tap)
         self.keeper = keeper
         self.session = ClientSession(self.connection, options.limits, SocketCounts(time.time))
         self.channelz_id = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from grpc_core.aio import interfaces
 from grpc_core.aio.call import ALREADY_FINISHED, CANCELLED
+from grpc_core.aio.eager import resolve
 from grpc_core.aio.eof import EOF
 from grpc_core.metadata import Metadata
 from grpc_core.status import StatusCode
@@ -238,6 +239,4 @@ class WrittenRequests:
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        resolve(waiters)

@@ -224,6 +224,86 @@ def test_the_loop_is_as_it_was() -> None:
     run(main())
 
 
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def waiting(seen: list[str], error: BaseException | None = None) -> tuple[asyncio.Task[None], asyncio.Future[None]]:
+    """A task that waits for the future, notes that it goes on, and raises the error if there is one."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await future
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append(task.get_name())
+        if error is not None:
+            raise error
+
+    return asyncio.get_running_loop().create_task(work(), name=f"task {len(seen)}"), future
+
+
+def test_who_waits_for_a_future_goes_on_at_once() -> None:
+    seen: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        both = [waiting(seen) for _ in range(3)]
+        both[1][1].cancel()  # who has given up meanwhile
+        await asyncio.sleep(0)
+        counted: asyncio.Future[int] = loop.create_future()
+
+        def resume() -> None:
+            TaskStarter(loop).resume([future for _, future in both])
+            counted.set_result(len(seen))
+
+        loop.call_soon(resume)
+        assert await counted == 2
+        assert [task.done() for task, _ in both] == [True, True, True]
+        assert both[1][0].cancelled()
+
+    run(main())
+
+
+def test_inside_a_task_others_go_on_in_the_next_turn() -> None:
+    seen: list[str] = []
+
+    async def main() -> None:
+        task, future = waiting(seen)
+        await asyncio.sleep(0)
+        TaskStarter(asyncio.get_running_loop()).resume([future])
+        assert future.done()
+        assert not seen
+        await task
+        assert len(seen) == 1
+
+    run(main())
+
+
+def test_who_ends_the_loop_does_not_keep_others_from_going_on() -> None:
+    """SystemExit leaves a task, and the loop: whoever was to go on after it does so when the loop runs again."""
+    seen: list[str] = []
+    loop = asyncio.new_event_loop()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def main() -> None:
+        both = [waiting(seen, error) for error in (None, SystemExit(3), None)]
+        tasks.extend(task for task, _ in both)
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(TaskStarter(loop).resume, [future for _, future in both])
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with pytest.raises(SystemExit):
+        loop.run_until_complete(main())
+    assert len(seen) == 2
+    assert "call_soon" not in loop.__dict__
+    loop.run_until_complete(tasks[2])
+    assert len(seen) == 3
+    with pytest.raises(SystemExit):
+        tasks[1].result()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
 # -- handlers ----------------------------------------------------------------------------------------------------------
 
 

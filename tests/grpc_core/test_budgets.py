@@ -56,11 +56,18 @@ class ServerEnd:
                 feed(self.protocol, reads)
                 await ticks()
             writes = [len(data) for data in self.transport.writes]
-            self._hear()
+            self.hear()
             if not self.client.has_output:
                 return writes
 
-    def _hear(self) -> None:
+    def read_once(self) -> int:
+        """The server reads what its client has said. Returns how many writes it has answered with before it returns."""
+        before = len(self.transport.writes)
+        feed(self.protocol, reads_of(b"".join(self.client.data_to_send())))
+        return len(self.transport.writes) - before
+
+    def hear(self) -> None:
+        """The client reads what the server has written."""
         octets = self.transport.take()
         for event in self.client.receive_data(octets) if octets else ():
             if type(event) is DataReceived:
@@ -355,6 +362,73 @@ def test_small_messages_of_one_tick_are_one_write() -> None:
                 writes = await end.exchange(SMALL)
                 assert len(writes) == 1, f"{len(writes)} writes; look at aio/responses.py and aio/transport.py: flush"
                 assert writes[0] > 20 * len(SMALL)
+
+    VirtualClock().run(main())
+
+
+# -- turns of the event loop -------------------------------------------------------------------------------------------
+
+
+async def _ping_pong(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    async for request in requests:
+        yield request
+
+
+async def from_the_loop(function: Callable[[], Any]) -> Any:
+    """What a function returns that the loop calls, as it calls a protocol: no task is running then."""
+    loop = asyncio.get_running_loop()
+    returned = loop.create_future()
+    loop.call_soon(lambda: returned.set_result(function()))
+    return await returned
+
+
+def test_an_answer_leaves_with_the_read_that_has_asked_for_it() -> None:
+    """Of a handler that does not wait for anything else: there is no other turn of the loop between the two."""
+
+    async def main() -> None:
+        async with server_end() as end:
+            for _ in range(3):
+                stream_id = end.client.open_stream(REQUEST_HEAD)
+                end.client.send_data(stream_id, SMALL, True)
+                assert await from_the_loop(end.read_once) == 1, "look at aio/protocol.py: data_received"
+                end.hear()
+
+    VirtualClock().run(main())
+
+
+def test_a_handler_that_waits_for_a_message_goes_on_with_the_read_that_brings_it() -> None:
+    async def main() -> None:
+        async with server_end(grpc.stream_stream_rpc_method_handler(_ping_pong)) as end:
+            stream_id = end.client.open_stream(REQUEST_HEAD)
+            for number in range(4):
+                end.client.send_data(stream_id, SMALL)
+                writes = await from_the_loop(end.read_once)
+                assert writes == 1 or number == 0, "look at aio/protocol.py: data_received"
+                await ticks()
+                end.hear()
+
+    VirtualClock().run(main())
+
+
+def test_a_caller_goes_on_with_the_read_that_brings_the_response() -> None:
+    """And makes the next call: that leaves with the read too."""
+
+    async def main() -> None:
+        async with client_end() as (end, echo):
+
+            async def call_after_call() -> None:
+                for _ in range(4):
+                    assert await echo(b"hello") == b"hello"
+
+            calling = asyncio.ensure_future(call_after_call())
+            await ticks()
+            for _ in range(3):
+                assert not calling.done()
+                assert len(end.transport.writes) == 1
+                await from_the_loop(end.play)
+                assert len(end.transport.writes) == 1, "look at aio/protocol.py: data_received"
+            await from_the_loop(end.play)
+            assert calling.done()
 
     VirtualClock().run(main())
 
