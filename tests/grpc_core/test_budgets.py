@@ -420,15 +420,16 @@ def test_a_caller_goes_on_with_the_read_that_brings_the_response() -> None:
                 for _ in range(4):
                     assert await echo(b"hello") == b"hello"
 
+            def answered() -> tuple[int, bool]:
+                end.play()
+                return len(end.transport.writes), calling.done()
+
             calling = asyncio.ensure_future(call_after_call())
             await ticks()
             for _ in range(3):
-                assert not calling.done()
                 assert len(end.transport.writes) == 1
-                await from_the_loop(end.play)
-                assert len(end.transport.writes) == 1, "look at aio/protocol.py: data_received"
-            await from_the_loop(end.play)
-            assert calling.done()
+                assert await from_the_loop(answered) == (1, False), "look at aio/protocol.py: data_received"
+            assert await from_the_loop(answered) == (0, True)
 
     VirtualClock().run(main())
 
