@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.harness import cpu_s
-from benchmarks.scaling_page import Curve, Flow, write
+from benchmarks.scaling_page import NO_GC, Curve, Flow, write
 from benchmarks.stacks.scaling_face import AUTO, WINDOWS
 from benchmarks.timing import cpu_us
+from hpack_codec.encoder import FRUITLESS_ENTRIES_MAX
 from http2 import Config, Connection, DataReceived
 
 PAGE: Final = Path("docs/scaling.md")
@@ -136,7 +137,7 @@ def calls_at_a_time(ends: Ends, count: int, operations: int) -> float:
 
 def open_streams(ends: Ends, count: int, operations: int) -> float:
     """Round trips of messages on so many open streams of one connection, all at once."""
-    rounds = max(-(-operations // count), 2)
+    rounds = max(-(-operations // count), 4)  # a full collection comes with every second round or so
     ends.ask("open")
     ends.ask("open_streams", count=count)
     ends.ask("round_trips", rounds=1)
@@ -174,6 +175,16 @@ def call_of_size(ends: Ends, size: int, operations: int) -> float:
     return cost
 
 
+def one_copy(ends: Ends, size: int, operations: int) -> float:
+    """What a copy of so many octets costs, in memory that is used again."""
+    source, target = bytes(size), bytearray(size)
+
+    def copy() -> None:
+        target[:] = source
+
+    return cpu_us(copy, max(min(operations, (1 << 27) // (size + 1)), 4))
+
+
 def _field_exchange(count: int, is_cold: bool) -> Callable[[], None]:
     """A request with so many fields from one connection to another; `is_cold`: with values never seen before."""
     config = Config(
@@ -208,12 +219,19 @@ def _field_exchange(count: int, is_cold: bool) -> Callable[[], None]:
 
 def cold_fields(ends: Ends, count: int, operations: int) -> float:
     """A request with so many fields, whose values are new each time, sent and received in memory."""
-    return cpu_us(_field_exchange(count, True), max(operations // count, 3))
+    return _settled_us(_field_exchange(count, True), operations // count)
 
 
 def repeated_fields(ends: Ends, count: int, operations: int) -> float:
     """The same request again and again."""
-    return cpu_us(_field_exchange(count, False), max(operations // count, 3))
+    return _settled_us(_field_exchange(count, False), operations // count)
+
+
+def _settled_us(exchange: Callable[[], None], count: int) -> float:
+    """What an exchange costs when the encoder has learnt which values come again."""
+    for _ in range(FRUITLESS_ENTRIES_MAX + 2):
+        exchange()
+    return cpu_us(exchange, max(count, 5))
 
 
 Cost = Callable[[Ends, int, int], float]
@@ -228,7 +246,7 @@ def curves(plan: Plan, uncollected: Ends) -> list[tuple[Curve, Cost]]:
         return [
             (Curve(subject, title, unit, points, True), cost),
             (
-                Curve(subject, f"{title}, no GC", unit, points, True),
+                Curve(subject, title + NO_GC, unit, points, True),
                 lambda _, count, operations: cost(uncollected, count, operations),
             ),
         ]
@@ -239,6 +257,7 @@ def curves(plan: Plan, uncollected: Ends) -> list[tuple[Curve, Cost]]:
         *twice("connections", "connecting, with the first call", connections, plan.connections, connecting),
         (Curve("connections", "a call on each in turn", connections, plan.connections, True), calls_on_connections),
         (Curve("size", "unary call, the message there and back", "octets of a message", plan.sizes), call_of_size),
+        (Curve("size", "one copy in memory", "octets of a message", plan.sizes, is_control=True), one_copy),
         (Curve("fields", "request with new values, in memory", "fields", plan.fields), cold_fields),
         (Curve("fields", "request that repeats, in memory", "fields", plan.fields), repeated_fields),
     ]

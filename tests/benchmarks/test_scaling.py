@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import scaling
 from benchmarks.scaling import QUICK, Plan
-from benchmarks.scaling_page import Curve, Flow, findings, optimum, write
+from benchmarks.scaling_page import NO_GC, Curve, Flow, findings, optimum, write
 
 TINY = Plan((1, 3), (1, 2), (0, 100_000), (1, 5), (0.001,), QUICK.windows, 4, 1, 0.01)
 
@@ -35,6 +35,15 @@ def test_what_is_super_linear_only_for_many_is_a_finding_too() -> None:
     assert late.exponent < 1.15 < late.last_exponent
     assert findings([late, curve(1.0)], []) == [
         f"**Super-linear**: subject, title: exponent {late.exponent:.2f}, in the upper half 2.00."
+    ]
+
+
+def test_a_finding_says_how_it_is_without_garbage_collector_and_a_control_is_none() -> None:
+    with_it, without, control = curve(1.3), curve(1.0), curve(1.5)
+    without.title += NO_GC
+    control.is_control = True
+    assert findings([with_it, without, control], []) == [
+        "**Super-linear**: subject, title: exponent 1.30, in the upper half 1.30; without garbage collector 1.00."
     ]
 
 
