@@ -199,7 +199,6 @@ class ServerProtocol(CallProtocol):
 
     def events_received(self, events: list[Event]) -> None:
         self.session.handle(events)
-        self.schedule_flush()
         for event in events:
             if type(event) is PingReceived:
                 self._on_ping()
@@ -339,7 +338,6 @@ class ClientProtocol(CallProtocol):
         if self._ready is not None:
             self._watch_for_ready(self._ready, events)
         self.session.handle(events)
-        self.schedule_flush()
         if not self.session.accepts_calls:
             for event in events:
                 if isinstance(event, GoAwayReceived):

@@ -1,7 +1,7 @@
 """One call across the border between two threads: the engine's call on the I/O thread, a user who waits on another.
 
     user's thread                                     I/O thread
-    start()      ------- call_soon_threadsafe ----->  the engine's call begins
+    start()      ------- IoThread.hand_over ------->  the engine's call begins
     wait()       <------ a lock is released --------  it is over
 
 The user's side never looks into a running call of the engine. Once it is over nothing in it changes any more, and any
@@ -179,7 +179,7 @@ class Exchange:
 
     def start(self) -> None:
         """Let the call begin."""
-        self.io.post(self._start)
+        self.io.hand_over(self._start)
 
     def start_checked(self) -> None:
         """Let the call begin, and wait for that. Raises UsageError when the engine refuses to make it."""

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from grpc_core.sync.waking import new_event_loop
+from grpc_core.sync.waking import hand_over_to, new_event_loop
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,10 @@ _log = logging.getLogger("grpc_core.sync")
 class IoThread:
     """An event loop in a thread of its own; `selector` and `loop` are given where it is not to be an ordinary one."""
 
-    __slots__ = ("_held", "loop", "selector", "thread")
+    __slots__ = ("_held", "hand_over", "loop", "selector", "thread")
+
+    hand_over: Callable[..., object]
+    """As `post`, but where the thread sleeps the function has been called when this returns (`waking`)."""
 
     def __init__(
         self, selector: selectors.BaseSelector | None = None, loop: asyncio.AbstractEventLoop | None = None
@@ -43,12 +46,13 @@ class IoThread:
             selector, loop = new_event_loop()
         self.selector = selector
         self.loop = loop
+        self.hand_over = hand_over_to(loop)
         self.thread = threading.Thread(target=self.loop.run_forever, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
     def is_here(self) -> bool:
-        """Whether the caller runs in this thread, and so must not wait for it."""
-        return threading.current_thread() is self.thread
+        """Whether the caller runs in this thread or in its place, and so must not wait for it."""
+        return asyncio._get_running_loop() is self.loop
 
     def post(self, function: Callable[..., object], *arguments: Any) -> None:
         """Let the thread call a function, in order with all that is posted; do not wait for it."""

@@ -19,6 +19,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from grpc_core.sync.waking import hand_over_to
+
 QUEUED_BYTES_MAX: Final = 65_536
 """A side that puts waits while so much is queued. That is also what the slow side may lag behind the flow windows."""
 _OVERHEAD_BYTES: Final = 64
@@ -134,10 +136,22 @@ class Inlet:
 class Outlet:
     """Messages from a thread of the user's: an asynchronous iterator on the I/O thread."""
 
-    __slots__ = ("_bytes", "_gates", "_is_closed", "_is_over", "_lock", "_loop", "_messages", "_waiter", "before_plain")
+    __slots__ = (
+        "_bytes",
+        "_gates",
+        "_hand_over",
+        "_is_closed",
+        "_is_over",
+        "_lock",
+        "_loop",
+        "_messages",
+        "_waiter",
+        "before_plain",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._hand_over = hand_over_to(loop)
         self._lock = threading.Lock()
         self._gates: deque[threading.Lock] = deque()
         self._messages: deque[tuple[bytes, bool]] = deque()
@@ -162,7 +176,7 @@ class Outlet:
                 gate = _gate(self._gates)
             _pass(gate, self._gates, self._lock)
         if waiter is not None:
-            self._loop.call_soon_threadsafe(_wake, waiter)
+            self._hand_over(_wake, waiter)
         return True
 
     def end(self) -> None:
@@ -171,7 +185,7 @@ class Outlet:
             self._is_over = True
             waiter, self._waiter = self._waiter, None
         if waiter is not None:
-            self._loop.call_soon_threadsafe(_wake, waiter)
+            self._hand_over(_wake, waiter)
 
     def close(self) -> None:
         """On the I/O thread: nothing more is taken."""

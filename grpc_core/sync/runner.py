@@ -89,7 +89,7 @@ class Run(asyncio.Future[None]):
         try:
             message = variables.run(self._respond, respond, request)
         finally:
-            self._io.post(self._end, message)
+            self._io.hand_over(self._end, message)
 
     def _respond(self, respond: Callable[[Any, ServicerContext], bytes | None], request: bytes) -> bytes | None:
         HANDLED.set(self._context.handled)
@@ -227,7 +227,7 @@ class Runner:
             try:
                 result = variables(function, *arguments)
             finally:
-                loop.call_soon_threadsafe(_resolve, done, result)
+                self._io.hand_over(_resolve, done, result)
 
         try:
             running = self._pool.submit(work)

@@ -6,6 +6,7 @@ As in test_call_budget, calls are counted, not time, and the budgets are about a
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+import pytest
 
 import grpc_core
 from grpc_core.testing import VirtualClock, in_memory_sync
@@ -72,6 +75,29 @@ def test_calls_per_blocking_unary_rpc() -> None:
             call(b"x")
         counts.is_on = False
     within(counts.of_each(CALLS), python=400, c=270)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loop is asyncio's own")
+def test_calls_one_at_a_time_wake_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is sent by the caller's thread, the response by the handler's."""
+    rings: list[int] = []
+    ring = os.eventfd_write
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as callers:
+        server = grpc_core.server(pool, [served()])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc_core.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.unary_unary(f"/{SERVICE}/Echo")
+
+            def calls() -> None:
+                for _ in range(CALLS):
+                    assert call(b"x") == b"x"
+
+            callers.submit(calls).result()  # the first connects, which many callbacks have a part in
+            monkeypatch.setattr(os, "eventfd_write", lambda bell, value: (rings.append(value), ring(bell, value)))
+            callers.submit(calls).result()
+        server.stop(None)
+    assert len(rings) < CALLS / 10
 
 
 def test_a_blocking_call_that_is_over_leaves_nothing_to_the_garbage_collector() -> None:
