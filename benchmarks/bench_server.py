@@ -56,6 +56,8 @@ def run(pairings: Iterable[Pairing] = ALONE, *, turns: int, seconds: float, prog
         body.flush()
         servers: dict[str, tuple[Bench, int]] = {}
         for pairing in pairings:
+            if not pairing.can("unary"):
+                continue
             try:
                 if (lacking := pairing.missing()) is not None:
                     raise StackFailed(lacking)

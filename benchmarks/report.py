@@ -177,7 +177,7 @@ def _row(workload: Workload, name: str, results: Results) -> list[str]:
     cells.append(
         f"{result.median('p50_us'):.0f}, {result.median('p99_us'):.0f}" if workload.has_latency else "",
     )
-    ours = results.get((workload.name, "plait" if name in ("plait", "grpc") else "plait.aio"))
+    ours = results.get((workload.name, "plait" if name in ("plait", "grpc", "echo") else "plait.aio"))
     for figure in ("server_us", "client_us", "both_us"):
         cells.append(f"{ours.ratio(result, figure):.2f}x" if ours else "")
     return cells

@@ -95,6 +95,8 @@ STACKS: Final = {
         Stack("grpc-go", GO),
         Stack("plait", "blocking_face", "grpc_core", orders=_WORKLOADS_ALONE),
         Stack("grpc", "blocking_face", "grpc", needs=("grpc",), orders=_WORKLOADS_ALONE),
+        Stack("echo.aio", "echo_face", orders=("ping-pong",)),
+        Stack("echo", "echo_face", loop="none", orders=("ping-pong",)),
     )
 }
 
