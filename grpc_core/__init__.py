@@ -38,11 +38,9 @@ Where is ...?
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from grpc_core import generated
-from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import (
     AuthMetadataContext,
@@ -77,7 +75,6 @@ from grpc_core.errors import (
     RpcError,
     StreamTimeoutError,
 )
-from grpc_core.headers import VERSION as __version__
 from grpc_core.interfaces import (
     Call,
     Channel,
@@ -115,6 +112,7 @@ from grpc_core.stub import service_handler, stub
 if TYPE_CHECKING:
     from grpc_core import aio, experimental
     from grpc_core.codegen.runtime import protos, protos_and_services, services
+    from grpc_core.compression import Compression
     from grpc_core.sync.channel import insecure_channel, secure_channel
     from grpc_core.sync.connectivity import channel_ready_future
     from grpc_core.sync.interceptors import intercept_channel
@@ -202,34 +200,33 @@ __all__ = [
 ]
 
 
-# As in grpcio, what is logged is seen by programs that set up logging, and by no others.
-logging.getLogger("grpc_core").addHandler(logging.NullHandler())
+__version__ = "0.1.0"
 
 _MODULES = frozenset({"aio", "experimental"})
-_RUNTIME_PROTO_NAMES = frozenset({"protos", "protos_and_services", "services"})
-_SYNC_NAMES = frozenset(
-    {
-        "ClientStream",
-        "Handler",
-        "ServerStream",
-        "channel_ready_future",
-        "insecure_channel",
-        "intercept_channel",
-        "secure_channel",
-        "server",
-    }
-)
+_MODULE_OF = {
+    "ClientStream": "grpc_core.sync",
+    "Compression": "grpc_core.compression",
+    "Handler": "grpc_core.sync",
+    "ServerStream": "grpc_core.sync",
+    "channel_ready_future": "grpc_core.sync",
+    "insecure_channel": "grpc_core.sync",
+    "intercept_channel": "grpc_core.sync",
+    "protos": "grpc_core.codegen.runtime",
+    "protos_and_services": "grpc_core.codegen.runtime",
+    "secure_channel": "grpc_core.sync",
+    "server": "grpc_core.sync",
+    "services": "grpc_core.codegen.runtime",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """What needs an event loop, or protobuf, is imported when it is first asked for: who needs none loads none."""
+    """What needs a connection, an event loop or protobuf is imported when it is first asked for: who needs none loads
+    none."""
     import importlib
 
     if name in _MODULES:
         return importlib.import_module(f"grpc_core.{name}")
-    if name in _RUNTIME_PROTO_NAMES:
-        return getattr(importlib.import_module("grpc_core.codegen.runtime"), name)
-    if name in _SYNC_NAMES:
-        value = globals()[name] = getattr(importlib.import_module("grpc_core.sync"), name)
+    if name in _MODULE_OF:
+        value = globals()[name] = getattr(importlib.import_module(_MODULE_OF[name]), name)
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

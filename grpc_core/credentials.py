@@ -10,7 +10,6 @@ Nothing here needs the `ssl` module before a context is made.
 from __future__ import annotations
 
 import copy
-import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
@@ -21,7 +20,6 @@ from grpc_core.locality import LocalConnectionType
 if TYPE_CHECKING:
     import ssl
 
-_log = logging.getLogger("grpc_core.credentials")
 
 MetadataPairs = Sequence[tuple[str, str | bytes]]
 
@@ -272,7 +270,11 @@ def dynamic_ssl_server_credentials(
             if configuration is not None:
                 current = _server_context(configuration, require_client_authentication)
         except Exception:
-            _log.exception("no new certificates for this handshake; the last ones stay")
+            import logging
+
+            logging.getLogger("grpc_core.credentials").exception(
+                "no new certificates for this handshake; the last ones stay"
+            )
         connection.context = current
 
     gate.sni_callback = choose

@@ -8,11 +8,13 @@ grpcio's as further bases, as soon as there is an error in a process in which gr
 from __future__ import annotations
 
 import sys
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from grpc_core.explanation import Explanation
 from grpc_core.metadata import Metadata
 from grpc_core.status import StatusCode
+
+if TYPE_CHECKING:
+    from grpc_core.explanation import Explanation
 
 
 class _Error(Exception):
@@ -33,6 +35,8 @@ class RpcError(_Error):
 
     def explain(self) -> Explanation:
         """Why the call failed, as far as this side has seen it: a record, and as `str()` some lines of text."""
+        from grpc_core.explanation import Explanation
+
         return Explanation(StatusCode.UNKNOWN, str(self))
 
 
@@ -95,6 +99,8 @@ class AioRpcError(RpcError):
 
     def explain(self) -> Explanation:
         """Why the call failed, as far as this side has seen it: a record, and as `str()` some lines of text."""
+        from grpc_core.explanation import Explanation
+
         return self._explanation or Explanation(self._code, self._details or "")
 
     def code(self) -> StatusCode:

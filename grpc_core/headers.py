@@ -6,10 +6,11 @@ HTTP/2 keeps with the field block it came in: a client that repeats itself costs
 
 from __future__ import annotations
 
-import platform
+import sys
 from functools import lru_cache
 from typing import Final
 
+from grpc_core import __version__
 from grpc_core.compression import ACCEPT_ENCODING, CODINGS, Coding, accepted
 from grpc_core.deadline import decode_timeout
 from grpc_core.metadata import Fields, MetadataError, MetadataPairs, decode_metadata
@@ -24,8 +25,8 @@ from grpc_core.status import (
 from http2 import Head, read_head
 from http2.messages import MalformedMessage, extended
 
-VERSION: Final = "0.1.0"
-USER_AGENT: Final = f"grpc-python-plait/{VERSION} ({platform.system().lower()}; {platform.python_implementation()})"
+VERSION: Final = __version__
+USER_AGENT: Final = f"grpc-python-plait/{VERSION} ({sys.platform}; {sys.implementation.name})"
 _ABSENT: Final = b" "  # no field has this value: RFC 9113 §8.2.1 forbids white space at either end
 _CONTENT_TYPE: Final = (b"content-type", b"application/grpc")
 

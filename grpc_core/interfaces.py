@@ -7,18 +7,21 @@ for a test, without loading an event loop.
 from __future__ import annotations
 
 import abc
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Generic, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self
 
-from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import CallCredentials, ServerCredentials
 from grpc_core.metadata import MetadataPairs, MetadataValue
 from grpc_core.methods import GenericRpcHandler, RpcMethodHandler
 from grpc_core.status import Status, StatusCode
 from grpc_core.type_variables import Request, Response, Result
+
+if TYPE_CHECKING:
+    import threading
+
+    from grpc_core.compression import Compression
 
 MetadataLike = Iterable[tuple[str, MetadataValue]]
 

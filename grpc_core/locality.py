@@ -7,9 +7,10 @@ it has a loopback address. Whoever can read those already is this machine, so ca
 from __future__ import annotations
 
 import enum
-import ipaddress
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
 
 NOT_LOCAL = "Endpoint is neither UDS or TCP loopback address."
 
@@ -33,6 +34,9 @@ def check_local(endpoint: socket.socket | None, peername: Any, kind: LocalConnec
 
 
 def _is_local(family: int, peername: Any, kind: LocalConnectionType) -> bool:
+    import ipaddress  # by who has connections, and not by who has only credentials
+    import socket
+
     if kind is LocalConnectionType.UDS:
         return family == getattr(socket, "AF_UNIX", None)
     if family not in (socket.AF_INET, socket.AF_INET6):

@@ -12,7 +12,6 @@ one dictionary. Any other may decide by the metadata of the call, so it is asked
 from __future__ import annotations
 
 import abc
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -122,6 +121,8 @@ class Served:
             self.behavior = handler.stream_stream if handler.response_streaming else handler.stream_unary
         else:
             self.behavior = handler.unary_stream if handler.response_streaming else handler.unary_unary
+        import inspect  # by whoever serves, and not by who imports stubs
+
         self.is_coroutine = inspect.iscoroutinefunction(self.behavior)
         self.is_async_generator = inspect.isasyncgenfunction(self.behavior)
 

@@ -19,7 +19,6 @@ makes of them are ordinary method handlers: the calls are the same, and run in t
 from __future__ import annotations
 
 import abc
-import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -105,6 +104,8 @@ def _check(handler: object, name: str) -> None:
         raise TypeError(f"{handler!r} is not a handler: derive from grpc_core.Handler or grpc_core.aio.Handler")
     if not handler._has(name):
         raise TypeError(f"{type(handler).__name__} has no method {name}")
+    import inspect  # by whoever serves, and not by who imports stubs
+
     if inspect.iscoroutinefunction(getattr(handler, name)) is not handler.has_coroutines:
         wrong, right = ("a coroutine", "a plain function") if not handler.has_coroutines else ("no coroutine", "one")
         face = "grpc_core.aio.Handler" if handler.has_coroutines else "grpc_core.Handler"

@@ -347,7 +347,8 @@ def loaded_by(statement: str) -> set[str]:
         ("import http2", {"grpc_core", "http2.aio", "asyncio", "socket", "ssl", "logging", "threading"}),
         (
             "import grpc_core",
-            {"grpc_core.aio", "grpc_core.sync", "http2.aio", "interop", "asyncio", "google.protobuf", "ssl"},
+            {"grpc_core.aio", "grpc_core.sync", "http2", "hpack_codec", "interop", "asyncio", "google.protobuf"}
+            | {"dataclasses", "inspect", "logging", "platform", "socket", "ssl", "zlib"},
         ),
         ("import grpc_core.sync", {"google.protobuf", "interop"}),
         ("import grpc_core.aio", {"google.protobuf", "interop"}),

@@ -18,6 +18,8 @@
 | sessions on asyncio connections            | `protocol` |
 """
 
+import logging
+
 from grpc_core.aio.channel import (
     Channel,
     StreamStreamMultiCallable,
@@ -92,6 +94,10 @@ __all__ = [
     "server",
     "shutdown_grpc_aio",
 ]
+
+# As in grpcio, what is logged is seen by programs that set up logging, and by no others. Nothing of `grpc_core` logs
+# before this is imported, nor does it import `logging`.
+logging.getLogger("grpc_core").addHandler(logging.NullHandler())
 
 
 def init_grpc_aio() -> None:
