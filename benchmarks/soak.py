@@ -35,7 +35,7 @@ MESSAGES_MAX: Final = 8
 GROWTH_BYTES_MAX: Final = 2**20
 """What the memory may have grown by, from the end of the first batch to the end of the last."""
 BATCHES: Final = 10
-_CANCEL_HOPS_MAX: Final = 9
+_CANCEL_HOPS_MAX: Final = 7
 """A call is cancelled after up to so many turns of the event loop: from before it has begun to after its end."""
 _QUIET_S_MAX: Final = 30.0
 _SIZES: Final = (0, 1, 100, 100, 1000) * 8 + (5000, 60_000)

@@ -46,9 +46,10 @@ class CallProtocol(ConnectionProtocol):
     def data_received(self, data: bytes | memoryview) -> None:
         connection = self.connection
         said = connection.messages_sent
+        was_scheduled = self._flush_scheduled
         woken: list[asyncio.Future[None]] = []
         self._woken = woken
-        self._flush_scheduled = True
+        self._flush_waits = True
         try:
             super().data_received(data)
             self._woken = None
@@ -56,11 +57,11 @@ class CallProtocol(ConnectionProtocol):
                 self.tasks.resume(woken)
         finally:
             self._woken = None
-            self._flush_scheduled = False
+            self._flush_waits = False
             if connection.messages_sent != said:
                 self.flush()  # there are answers: nothing is gained by another turn of the loop
-            else:
-                self.schedule_flush()
+            elif self._flush_scheduled and not was_scheduled:
+                self.loop.call_soon(self.flush)
 
     def wake(self, waiters: Iterable[asyncio.Future[None]]) -> None:
         """Let those go on who wait for these: when all of the read was looked at, or in the next turn of the loop."""

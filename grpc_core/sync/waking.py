@@ -162,7 +162,8 @@ if sys.platform == "linux":
             if self.get_debug():  # asyncio looks then who calls it
                 self.call_soon_threadsafe(callback, *arguments)
                 return
-            self.call_soon(callback, *arguments)
+            # Not `self.call_soon`: where tasks are made to go on at once, that is another for a moment (`aio.eager`).
+            super().call_soon(callback, *arguments)
             if self._waker.take_turn():
                 self._run_queued()
             else:

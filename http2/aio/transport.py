@@ -81,6 +81,7 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         "_closed",
         "_ending",
         "_flush_scheduled",
+        "_flush_waits",
         "_handshake_done",
         "_lingering",
         "_reading_paused",
@@ -106,6 +107,7 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._closed: asyncio.Future[None] | None = None
         self._buffer = receive_buffer(self.loop)
         self._flush_scheduled = False
+        self._flush_waits = False  # a subclass looks itself, after a read, whether to write at once
         self._writing_paused = False
         self._reading_paused = False
         self._ending = False
@@ -190,7 +192,8 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         """Write what the connection has, once, at the end of this turn of the event loop."""
         if not self._flush_scheduled:
             self._flush_scheduled = True
-            self.loop.call_soon(self.flush)
+            if not self._flush_waits:
+                self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what the connection has, as far as the transport takes it."""
