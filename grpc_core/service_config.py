@@ -14,7 +14,6 @@ service alone, else the one with neither.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,6 +89,8 @@ class ServiceConfig:
 
 def parse_service_config(text: str) -> ServiceConfig:
     """Read a config in JSON. Raises ValueError that names the field which is wrong."""
+    import json  # few channels have one
+
     try:
         whole = json.loads(text)
     except ValueError as error:

@@ -122,7 +122,8 @@ class Subchannel:
         """Try until there is a connection, with a growing pause after each round of failures."""
         loop = asyncio.get_running_loop()
         failures = 0
-        await asyncio.sleep(pause_s)
+        if pause_s:
+            await asyncio.sleep(pause_s)
         while True:
             self._begun_at = loop.time()
             try:
