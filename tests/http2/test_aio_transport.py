@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 
 import pytest
 
@@ -229,6 +231,26 @@ def test_connections_of_a_loop_receive_into_one_buffer() -> None:
         return receive_buffer(loop)
 
     assert asyncio.run(buffer()) is not asyncio.run(buffer()), "another loop may run in another thread"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork, and the buffer is not shared")
+def test_the_buffer_begins_with_a_page_which_a_forked_process_does_not_share() -> None:
+    program = """
+import asyncio, ctypes, mmap, os
+from http2.aio.transport import receive_buffer
+
+buffer = receive_buffer(asyncio.new_event_loop())
+print(ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % mmap.PAGESIZE)
+buffer[:] = bytes(len(buffer))
+child = os.fork()
+if not child:
+    buffer[:1] = b"x"
+    os._exit(0)
+os.waitpid(child, 0)
+print(buffer[0])
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.split() == ["0", "0"]
 
 
 def test_large_pieces_are_written_without_a_copy() -> None:
