@@ -169,15 +169,20 @@ class ServicerContext(Generic[Request, Response]):
         while True:
             message = inbox.take()
             if message is not None:
-                self._protocol.schedule_flush()
+                self._return_credit()
                 request: Request = self.deserialize(message)
                 return request
             if self._call.is_over:
                 raise asyncio.InvalidStateError(ALREADY_FINISHED)
             if inbox.is_over:
                 return EOF  # type: ignore[return-value]  # as grpcio says it: a type for both could not be told apart
-            self._protocol.schedule_flush()
+            self._return_credit()
             await self._changed()
+
+    def _return_credit(self) -> None:
+        """Let WINDOW_UPDATE leave, where reading has given back enough for one."""
+        if self._protocol.connection.has_output:
+            self._protocol.schedule_flush()
 
     def request_was_compressed(self) -> bool:
         """Whether the request that was read last had come compressed. False before the first. Not in grpcio."""

@@ -411,7 +411,7 @@ def test_a_handler_that_waits_for_a_message_goes_on_with_the_read_that_brings_it
 
 
 def test_a_caller_goes_on_with_the_read_that_brings_the_response() -> None:
-    """And makes the next call: that leaves with the read too."""
+    """And makes the next call: that leaves with the read too. Where nothing is to be said no turn is taken for it."""
 
     async def main() -> None:
         async with client_end() as (end, echo):
@@ -422,6 +422,8 @@ def test_a_caller_goes_on_with_the_read_that_brings_the_response() -> None:
 
             def answered() -> tuple[int, bool]:
                 end.play()
+                assert end.protocol is not None
+                assert not end.protocol._flush_scheduled, "look at aio/protocol.py: data_received"
                 return len(end.transport.writes), calling.done()
 
             calling = asyncio.ensure_future(call_after_call())
