@@ -182,7 +182,8 @@ class Encoder:
         fitting = len(fields)
         if fitting > SHORT_LIST_FIELDS:
             fitting = self._fitting(fields)
-        for position, field in enumerate(fields):
+        position = 0  # counted by hand: what enumerate gives, mypyc makes plain tuples of
+        for field in fields:
             indexed = _INDEXED_STATIC.get(field)
             if indexed is not None:
                 octets += indexed
@@ -191,6 +192,7 @@ class Encoder:
                 self._fruitless.pop(field[0], None)
             else:
                 octets += self._literal(field, position < fitting)
+            position += 1  # noqa: SIM113
         return bytes(octets)
 
     def _fitting(self, fields: FieldList) -> int:

@@ -535,7 +535,7 @@ class Connection:
         """The peer's stream error: RST_STREAM, after the answer that the RFC asks for, and an event (§5.4.2)."""
         if error.error_code != ErrorCode.REFUSED_STREAM or not self.local.pending:
             # Before the peer has seen our SETTINGS it cannot know how many streams we refuse.
-            self.guard.faults.spend(self.now, self.streams.completed)
+            self.guard.spend_fault(self.now, self.streams.completed)
         stream = self.streams.by_id.get(error.stream_id)
         state = self.streams.state_of(error.stream_id) if stream is None else stream.state
         if state in (CLOSED_BY_LOCAL_RESET, CLOSED_FORGOTTEN):

@@ -63,16 +63,14 @@ class Guard:
         # A receiver may well announce its window after every frame, on both windows, and ping to measure the path.
         self.idle = Budget("frames without content", config.idle_frames_max, config.idle_frames_per_s, 4.0)
 
-    @property
-    def resets(self) -> Budget:
-        """Of cancelled requests."""
+    def spend_reset(self, now: float, completed: int, cost: float = 1.0) -> None:
+        """The peer has cancelled a request, after so many streams that were completed."""
         if self._resets is None:
             self._resets = Budget("cancelled requests", self._config.resets_max, self._config.resets_per_s, 1.0)
-        return self._resets
+        self._resets.spend(now, completed, cost)
 
-    @property
-    def faults(self) -> Budget:
-        """Of stream errors."""
+    def spend_fault(self, now: float, completed: int, cost: float = 1.0) -> None:
+        """The peer has made us reset a stream, after so many streams that were completed."""
         if self._faults is None:
             self._faults = Budget("stream errors", self._config.faults_max, self._config.faults_per_s, 1.0)
-        return self._faults
+        self._faults.spend(now, completed, cost)

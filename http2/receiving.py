@@ -333,7 +333,7 @@ def on_rst_stream(c: Connection, flags: int, stream_id: int, payload: bytes) -> 
         StreamReset(stream_id, error_code, True, unprocessed=c.is_client and error_code == ErrorCode.REFUSED_STREAM)
     )
     if not c.is_client and stream.state != HALF_CLOSED_LOCAL:  # there the answer is complete, nothing was in vain
-        c.guard.resets.spend(c.now, c.streams.completed)
+        c.guard.spend_reset(c.now, c.streams.completed)
     stream.state = RECEIVED[stream.state][RST_STREAM]
     c.stream_closed(stream)
 

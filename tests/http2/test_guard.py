@@ -69,10 +69,10 @@ def test_it_never_holds_more_than_its_size() -> None:
 
 def test_the_sizes_come_from_the_config() -> None:
     guard = Guard(Config(resets_max=1, faults_max=2, idle_frames_max=3))
-    for budget, size in ((guard.resets, 1), (guard.faults, 2), (guard.idle, 3)):
-        budget.spend(0.0, 0, cost=size)
+    for spend, size in ((guard.spend_reset, 1), (guard.spend_fault, 2), (guard.idle.spend, 3)):
+        spend(0.0, 0, cost=size)
         with pytest.raises(errors.ConnectionError, match=f"; {size} are tolerated"):
-            budget.spend(0.0, 0)
+            spend(0.0, 0)
 
 
 # -- attacks, and their legitimate twins (§10.5) -----------------------------------------------------------------------
