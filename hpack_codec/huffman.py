@@ -81,17 +81,18 @@ def huffman_decode(octets: bytes, bytes_max: int, offset: int = 0) -> bytes:
     if len(octets) * 8 // _SHORTEST_CODE_BITS > bytes_max:
         _check_length(octets, bytes_max, offset)
     states, symbols = _START
-    decoded = ""  # A character for each octet; CPython appends to a text in place.
+    decoded: list[str] = []  # A character for each octet. Texts that are added up cost their square in compiled code.
+    append = decoded.append
     for octet in octets:
         try:
-            decoded += symbols[octet]
+            append(symbols[octet])
         except IndexError:
             _fill(states, symbols)
-            decoded += symbols[octet]
+            append(symbols[octet])
         states, symbols = states[octet]
     if id(states) not in _VALID_END_IDS:
         raise _end_error(states, offset)
-    return decoded.encode("latin-1")
+    return "".join(decoded).encode("latin-1")
 
 
 def _check_length(octets: bytes, bytes_max: int, offset: int) -> None:
