@@ -22,6 +22,7 @@ from typing import Any
 
 from grpc_core.aio import chance
 from grpc_core.aio.dialing import Connector, Dialer
+from grpc_core.aio.eager import resolve
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.aio.subchannel import ResolutionFailed, Subchannel
 from grpc_core.balancing import ROUND_ROBIN, Rotation, aggregate
@@ -319,9 +320,7 @@ class Link:
         self.state = state
         self.trace.became(state, self._last_error)
         waiters, self._state_waiters = self._state_waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        resolve(waiters)
 
 
 def _only(address: Address) -> Callable[[], Coroutine[Any, Any, tuple[Address, ...]]]:

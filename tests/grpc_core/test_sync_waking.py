@@ -7,7 +7,7 @@ import os
 import selectors
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,15 @@ def running() -> Iterator[WakingLoop]:
         io.post(loop.stop)
         io.thread.join()
         loop.close()
+
+
+def each_in_a_thread(function: Callable[[int], None], names: Iterable[int]) -> None:
+    """Call a function with each name, all at once; return when all have."""
+    threads = [threading.Thread(target=function, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def test_what_is_posted_while_the_loop_works_needs_no_ring(rings: list[int]) -> None:
@@ -138,11 +147,7 @@ def test_many_threads_post_and_nothing_is_lost_or_late() -> None:
                     loop.call_soon_threadsafe(done.set)
                     assert done.wait(PATIENCE_S), "the loop has slept through what was posted"
 
-        threads = [threading.Thread(target=post, args=(name,)) for name in ran]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        each_in_a_thread(post, ran)
         assert asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "end"), loop).result(PATIENCE_S) == "end"
     assert all(numbers == list(range(300)) for numbers in ran.values())
 
@@ -436,11 +441,7 @@ def test_many_threads_take_turns_and_nothing_is_lost_late_or_out_of_order() -> N
                     loop.run_soon(loop.call_soon, done.set)
                     assert done.wait(PATIENCE_S), "the loop has slept through what was posted"
 
-        threads = [threading.Thread(target=post, args=(name,)) for name in ran]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        each_in_a_thread(post, ran)
         assert asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "end"), loop).result(PATIENCE_S) == "end"
     assert not failures
     assert all(numbers == list(range(300)) for numbers in ran.values())
