@@ -628,7 +628,8 @@ def states_of_a_channel(client: Client) -> Outcome:
         assert ready.wait(PATIENCE_S)
         channel.unsubscribe(on_state)
         channel.unsubscribe(print)
-    return states
+    # grpcio tells the state of now, not each that was: it says CONNECTING or not, as its thread happens to be fast.
+    return [state for state in states if state != "CONNECTING"]
 
 
 @scenario
