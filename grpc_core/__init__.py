@@ -38,6 +38,7 @@ Where is ...?
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from grpc_core import generated
@@ -219,14 +220,14 @@ _MODULE_OF = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """What needs a connection, an event loop or protobuf is imported when it is first asked for: who needs none loads
-    none."""
-    import importlib
+if not TYPE_CHECKING:  # For type checkers any name would be one of these.
 
-    if name in _MODULES:
-        return importlib.import_module(f"grpc_core.{name}")
-    if name in _MODULE_OF:
-        value = globals()[name] = getattr(importlib.import_module(_MODULE_OF[name]), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """What needs a connection, an event loop or protobuf is imported when it is first asked for: who needs none
+        loads none."""
+        if name in _MODULES:
+            return importlib.import_module(f"grpc_core.{name}")
+        if name in _MODULE_OF:
+            value = globals()[name] = getattr(importlib.import_module(_MODULE_OF[name]), name)
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,14 +6,13 @@ clients of a server that comes back do not come back all at once. The random num
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MULTIPLIER = 1.6
 JITTER = 0.2
 
 
-@dataclass(frozen=True)
-class Backoff:
+class Backoff(NamedTuple):
     """The parameters, in seconds. `connect_timeout_s` is how long one attempt may take at least."""
 
     initial_s: float = 1.0

@@ -2,7 +2,7 @@
 
 A call is two half-streams. Each side sends metadata, then messages, then an end; the server's end carries the status.
 All four kinds of call are this one thing: "unary" only says how many messages a half has, and that is checked by those
-who know the method (`aio.server`, `aio.call`), not here.
+who know the method (`aio.serving`, `aio.call`), not here.
 
     client  ----- initial metadata ----- message* ----- half-close ------------------------------->  server
     client  <---- [initial metadata] --- message* ----- status, details, trailing metadata --------  server

@@ -270,11 +270,9 @@ def dynamic_ssl_server_credentials(
             if configuration is not None:
                 current = _server_context(configuration, require_client_authentication)
         except Exception:
-            import logging
+            from grpc_core.logs import logger
 
-            logging.getLogger("grpc_core.credentials").exception(
-                "no new certificates for this handshake; the last ones stay"
-            )
+            logger("credentials").exception("no new certificates for this handshake; the last ones stay")
         connection.context = current
 
     gate.sni_callback = choose

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from grpc_core import aio, stub
-from grpc_core.aio.server import Server
+from grpc_core.aio.serving import Server
 from grpc_core.errors import AioRpcError
-from grpc_core.options import ChannelOptions
+from grpc_core.interfaces import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.stub import service_handler
 from grpc_core.wire import MessageError, MessageReader

@@ -16,7 +16,6 @@ It holds plain values only, so it can be pickled with its error, and keeps no co
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from grpc_core.status import StatusCode
@@ -45,8 +44,7 @@ def failed_attempt(address: str, error: BaseException) -> Attempt:
     return Attempt(address, f"{name}: {error}" if str(error) else name, number)
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """What is known of a call that failed. Empty strings and tuples stand for what did not take place."""
 
     code: StatusCode

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from grpc_core.compression import Compression
 
+ChannelOptions = Iterable[tuple[str, Any]]
 MetadataLike = Iterable[tuple[str, MetadataValue]]
 
 

@@ -15,8 +15,7 @@ import enum
 import itertools
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.counters import Trace, TraceEvent
@@ -24,8 +23,7 @@ from grpc_core.counters import Trace, TraceEvent
 Thing = TypeVar("Thing", bound=object)
 
 
-@dataclass(frozen=True)
-class CallCounts:
+class CallCounts(NamedTuple):
     """The calls of a channel, or those that came to a server."""
 
     started: int = 0
@@ -37,8 +35,7 @@ class CallCounts:
 NO_CALLS: Final = CallCounts()
 
 
-@dataclass(frozen=True)
-class TraceInfo:
+class TraceInfo(NamedTuple):
     """The latest events, and how many there have been."""
 
     created_at: float
@@ -51,8 +48,7 @@ class TraceInfo:
         return cls(trace.created_at, trace.events_logged, tuple(trace.events))
 
 
-@dataclass(frozen=True)
-class ChannelInfo:
+class ChannelInfo(NamedTuple):
     """A channel."""
 
     id: int
@@ -63,8 +59,7 @@ class ChannelInfo:
     subchannels: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class SubchannelInfo:
+class SubchannelInfo(NamedTuple):
     """What keeps the connections of a channel to one target."""
 
     id: int
@@ -75,8 +70,7 @@ class SubchannelInfo:
     sockets: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class ServerInfo:
+class ServerInfo(NamedTuple):
     """A server. `sockets` are its clients' connections."""
 
     id: int
@@ -86,8 +80,7 @@ class ServerInfo:
     sockets: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """An end of a connection: a host and port, or the path of a unix socket, or nothing that is known."""
 
     host: str = ""
@@ -107,8 +100,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class TlsInfo:
+class TlsInfo(NamedTuple):
     """How a connection is encrypted; the certificate is the peer's, in DER, or empty."""
 
     version: str
@@ -116,8 +108,7 @@ class TlsInfo:
     remote_certificate: bytes = b""
 
 
-@dataclass(frozen=True)
-class SocketInfo:
+class SocketInfo(NamedTuple):
     """A connection, or a socket that listens, of which there is only the local address.
 
     The windows are octets: `send_window` is what the peer lets us send, `receive_window` what we let it.
@@ -218,8 +209,7 @@ REGISTRY: Final = Registry()
 """That of this process."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All that there is."""
 
     channels: tuple[ChannelInfo, ...]

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 CLIENT_TIME_S_MIN: Final = 10.0
 """gRFC A8: "the minimum keepalive time is 10 s"; what is shorter is raised to it."""
@@ -37,8 +36,7 @@ TOO_MANY_PINGS: Final = b"too_many_pings"
 """The debug data of the GOAWAY; clients look for exactly these octets."""
 
 
-@dataclass(frozen=True)
-class KeepaliveOptions:
+class KeepaliveOptions(NamedTuple):
     """What both ends may configure. Times are seconds; `time_s` None is the default of the role."""
 
     time_s: float | None = None
@@ -50,13 +48,12 @@ class KeepaliveOptions:
 
     def for_client(self) -> KeepaliveOptions:
         """The same with a client's times: never, unless asked for; then not more often than every ten seconds."""
-        return replace(self, time_s=math.inf if self.time_s is None else max(self.time_s, CLIENT_TIME_S_MIN))
+        return self._replace(time_s=math.inf if self.time_s is None else max(self.time_s, CLIENT_TIME_S_MIN))
 
     def for_server(self) -> KeepaliveOptions:
         """The same with a server's times: every two hours, also without calls."""
-        return replace(
-            self, time_s=7200.0 if self.time_s is None else max(self.time_s, SERVER_TIME_S_MIN), without_calls=True
-        )
+        time_s = 7200.0 if self.time_s is None else max(self.time_s, SERVER_TIME_S_MIN)
+        return self._replace(time_s=time_s, without_calls=True)
 
 
 class Verdict(enum.Enum):

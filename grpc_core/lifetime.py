@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 AGE_JITTER: Final = 0.1
 """gRFC A9: "A random jitter of +/-10% will be added to MAX_CONNECTION_AGE to spread out connection storms"."""
@@ -25,8 +24,7 @@ GRACE_PING_S: Final = 20.0
 """How long the answer to the PING between the two GOAWAYs of a graceful shutdown is waited for, as in the C core."""
 
 
-@dataclass(frozen=True)
-class LifetimeOptions:
+class LifetimeOptions(NamedTuple):
     """A server's limits, in seconds."""
 
     idle_s: float = math.inf

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import Any, Final
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from grpc_core.backoff import Backoff
 from grpc_core.balancing import PICK_FIRST
+from grpc_core.interfaces import ChannelOptions
 from grpc_core.keepalive import KeepaliveOptions
 from grpc_core.lifetime import LifetimeOptions
 from grpc_core.retry import BUFFER_BYTES_MAX
@@ -22,8 +23,6 @@ from grpc_core.session import Limits
 from grpc_core.wire import RECEIVE_BYTES_MAX
 from http2 import Config
 from http2.scheduler import LONE_TURN_BYTES
-
-ChannelOptions = Iterable[tuple[str, Any]]
 
 _FIELD_BLOCK_BYTES_MIN = 262_144
 _CONFIG = Config(
@@ -41,7 +40,7 @@ _CONFIG = Config(
     field_block_bytes_max=_FIELD_BLOCK_BYTES_MIN,
     continuation_frames_max=_FIELD_BLOCK_BYTES_MIN // 16_384 + 1,
     # Cancelling is ordinary in gRPC (deadlines, hedging): a whole connection's calls at once, several times a second.
-    # What a cancelled call may cost is bounded by `aio.server`, which counts handlers until they end.
+    # What a cancelled call may cost is bounded by `aio.serving`, which counts handlers until they end.
     resets_max=2_000,
     resets_per_s=500.0,
     # Other implementations have no limit, and there are programs with a stream for each of their users. What all
@@ -59,8 +58,7 @@ _IDLE_MS_MIN = 1_000
 _INT_MAX = 2**31 - 1  # as milliseconds it stands for infinity
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What the options of a channel or a server come to."""
 
     config: Config = _CONFIG
@@ -84,12 +82,12 @@ class Options:
     proxy_enabled: bool = True
     is_introspected: bool = True  # `grpc.enable_channelz`
 
-    @cached_property
+    @property
     def client_keepalive(self) -> KeepaliveOptions:
         """The keepalive of a channel."""
         return self.keepalive.for_client()
 
-    @cached_property
+    @property
     def server_keepalive(self) -> KeepaliveOptions:
         """The keepalive of a server."""
         return self.keepalive.for_server()

@@ -12,8 +12,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from grpc_core.target import Address
@@ -26,8 +25,7 @@ class ProxyError(OSError):
     """The proxy did not open the tunnel; the text says who said what."""
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(NamedTuple):
     """Where the proxy listens, and the value of `proxy-authorization`, if there is one."""
 
     address: Address

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from grpc_core.balancing import POLICIES
 from grpc_core.status import StatusCode
@@ -32,8 +32,7 @@ _CODES: Final[Mapping[object, StatusCode]] = {
 }
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """When and how often a call that failed is made again; times in seconds."""
 
     attempts_max: int
@@ -43,8 +42,7 @@ class RetryPolicy:
     codes: frozenset[StatusCode]
 
 
-@dataclass(frozen=True)
-class HedgingPolicy:
+class HedgingPolicy(NamedTuple):
     """How many attempts are made at the same time, how far apart they begin, and which statuses do not end them."""
 
     attempts_max: int
@@ -52,16 +50,14 @@ class HedgingPolicy:
     non_fatal_codes: frozenset[StatusCode]
 
 
-@dataclass(frozen=True)
-class Throttling:
+class Throttling(NamedTuple):
     """How many failures there may be for each success before calls are not made again (gRFC A6)."""
 
     tokens_max: float
     token_ratio: float
 
 
-@dataclass(frozen=True)
-class MethodConfig:
+class MethodConfig(NamedTuple):
     """What holds for a method; None where the config says nothing."""
 
     wait_for_ready: bool | None = None
@@ -72,13 +68,12 @@ class MethodConfig:
     hedging: HedgingPolicy | None = None
 
 
-@dataclass(frozen=True)
-class ServiceConfig:
+class ServiceConfig(NamedTuple):
     """A config that is right as a whole. `methods` is keyed by "service/method", "service/" and ""."""
 
     lb_policy: str | None = None
     throttling: Throttling | None = None
-    methods: Mapping[str, MethodConfig] = field(default_factory=dict)
+    methods: Mapping[str, MethodConfig] = MappingProxyType({})
 
     def of(self, path: str) -> MethodConfig | None:
         """What holds for the method "/service/method"."""

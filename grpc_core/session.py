@@ -7,7 +7,7 @@ starts calls when it is told to. Both share one table of streams and one way to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from grpc_core.calls import ClientCall, Observer, ServerCall
 from grpc_core.compression import Coding
@@ -35,8 +35,7 @@ from http2.errors import StreamError, error_name
 from http2.messages import MalformedMessage
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The sizes of messages, in octets; -1 is no limit (`grpc.max_receive_message_length`, `..._send_...`)."""
 
     receive_bytes_max: int = RECEIVE_BYTES_MAX

@@ -9,15 +9,14 @@ An unknown scheme is no scheme: the whole text is then a dns name, as in every i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 DEFAULT_PORT = 443
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """Where to connect: a host (name or literal) and port, the path of a unix socket, or a vsock's number and port."""
 
     host: str = ""
@@ -33,8 +32,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A parsed target: the addresses to try in their order, and the `:authority` that calls carry by default."""
 
     text: str

@@ -12,26 +12,16 @@
 | the way of a call through them             | `interception`|
 | a call that went through them              | `intercepted`, `responses`|
 | the connection behind a channel            | `link`     |
-| the server: ports and connections          | `server`   |
+| the server: ports and connections          | `serving`  |
 | how a handler is run                       | `rpc`      |
 | what a handler is given                    | `context`  |
 | sessions on asyncio connections            | `protocol` |
 """
 
-import logging
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from grpc_core.aio.channel import (
-    Channel,
-    StreamStreamMultiCallable,
-    StreamUnaryMultiCallable,
-    UnaryStreamMultiCallable,
-    UnaryUnaryMultiCallable,
-    insecure_channel,
-    secure_channel,
-)
-from grpc_core.aio.context import ServicerContext
 from grpc_core.aio.eof import EOF
-from grpc_core.aio.intercepted import InterceptedUnaryUnaryCall
 from grpc_core.aio.interceptors import (
     ClientCallDetails,
     ClientInterceptor,
@@ -49,11 +39,24 @@ from grpc_core.aio.interfaces import (
     UnaryStreamCall,
     UnaryUnaryCall,
 )
-from grpc_core.aio.server import Server, server
-from grpc_core.aio.streams import ClientStream, Handler, ServerStream
 from grpc_core.errors import AbortError, AioRpcError, BaseError, InternalError, UsageError
+from grpc_core.interfaces import ChannelOptions as ChannelArgumentType
 from grpc_core.metadata import Metadata
-from grpc_core.options import ChannelOptions as ChannelArgumentType
+
+if TYPE_CHECKING:
+    from grpc_core.aio.channel import (
+        Channel,
+        StreamStreamMultiCallable,
+        StreamUnaryMultiCallable,
+        UnaryStreamMultiCallable,
+        UnaryUnaryMultiCallable,
+        insecure_channel,
+        secure_channel,
+    )
+    from grpc_core.aio.context import ServicerContext
+    from grpc_core.aio.intercepted import InterceptedUnaryUnaryCall
+    from grpc_core.aio.serving import Server, server
+    from grpc_core.aio.streams import ClientStream, Handler, ServerStream
 
 __all__ = [
     "EOF",
@@ -95,9 +98,31 @@ __all__ = [
     "shutdown_grpc_aio",
 ]
 
-# As in grpcio, what is logged is seen by programs that set up logging, and by no others. Nothing of `grpc_core` logs
-# before this is imported, nor does it import `logging`.
-logging.getLogger("grpc_core").addHandler(logging.NullHandler())
+_MODULE_OF = {
+    "Channel": "channel",
+    "ClientStream": "streams",
+    "Handler": "streams",
+    "InterceptedUnaryUnaryCall": "intercepted",
+    "Server": "serving",
+    "ServerStream": "streams",
+    "ServicerContext": "context",
+    "StreamStreamMultiCallable": "channel",
+    "StreamUnaryMultiCallable": "channel",
+    "UnaryStreamMultiCallable": "channel",
+    "UnaryUnaryMultiCallable": "channel",
+    "insecure_channel": "channel",
+    "secure_channel": "channel",
+    "server": "serving",
+}
+
+if not TYPE_CHECKING:  # For type checkers any name would be one of these.
+
+    def __getattr__(name: str) -> Any:
+        """What works is imported when it is first asked for: a client loads no server, a server no client."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        return value
 
 
 def init_grpc_aio() -> None:

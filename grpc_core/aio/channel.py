@@ -30,8 +30,9 @@ from grpc_core.credentials import (
 from grpc_core.errors import UsageError
 from grpc_core.headers import USER_AGENT, request_head, with_fields
 from grpc_core.hedging import CallHedging
+from grpc_core.interfaces import ChannelOptions
 from grpc_core.metadata import Fields, MetadataValue
-from grpc_core.options import ChannelOptions, parse_options
+from grpc_core.options import parse_options
 from grpc_core.retry import CallRetry, Throttle
 from grpc_core.service_config import MethodConfig
 from grpc_core.status import StatusCode

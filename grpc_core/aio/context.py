@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
@@ -11,6 +10,7 @@ from grpc_core.aio.eof import EOF
 from grpc_core.calls import ServerCall
 from grpc_core.compression import coding_of
 from grpc_core.errors import AbortError, UsageError
+from grpc_core.logs import logger
 from grpc_core.metadata import Fields, MetadataPairs, MetadataValue, encode_metadata, metadata_pairs
 from grpc_core.methods import Served
 from grpc_core.propagation import HandledCall
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MetadataLike = Iterable[tuple[str, MetadataValue]]
 ALREADY_FINISHED = "RPC already finished."
 
-_log = logging.getLogger("grpc_core.aio.server")
+_log = logger("aio.server")
 
 
 class ServicerContext(Generic[Request, Response]):

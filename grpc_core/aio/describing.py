@@ -23,7 +23,7 @@ from grpc_core.introspection import (
 
 if TYPE_CHECKING:
     from grpc_core.aio.channel import Channel
-    from grpc_core.aio.server import Server
+    from grpc_core.aio.serving import Server
     from grpc_core.aio.subchannel import Subchannel
 
 

@@ -9,7 +9,6 @@ is watched by `Upkeep`, and belongs to the dialer until it is closed.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -17,12 +16,13 @@ from grpc_core.aio.protocol import ClientProtocol, KeeperOfConnection
 from grpc_core.credentials import ChannelCredentials
 from grpc_core.keepalive import Keepalive
 from grpc_core.locality import NotLocalError, check_local
+from grpc_core.logs import logger
 from grpc_core.options import Options
 from grpc_core.proxy import ANSWER_BYTES_MAX, Proxy, ProxyError
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
 
-_log = logging.getLogger("grpc_core.aio.link")
+_log = logger("aio.link")
 
 Connector = Callable[[Callable[[], ClientProtocol], Address], Awaitable[ClientProtocol]]
 """Opens a connection some other way than by a socket: makes the protocol, joins it to a transport that leads to the

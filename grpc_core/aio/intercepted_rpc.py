@@ -21,7 +21,7 @@ from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 
 if TYPE_CHECKING:
-    from grpc_core.aio.server import Server
+    from grpc_core.aio.serving import Server
 
 _UNDECIDED = Served(RpcMethodHandler())
 

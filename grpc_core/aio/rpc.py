@@ -13,7 +13,6 @@ import asyncio
 import contextvars
 import functools
 import inspect
-import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +20,16 @@ from grpc_core.aio.context import RequestIterator, ServicerContext, SyncRequestI
 from grpc_core.aio.protocol import ServerProtocol
 from grpc_core.calls import ServerCall
 from grpc_core.errors import AbortError
+from grpc_core.logs import logger
 from grpc_core.methods import Behavior, Served
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
 from grpc_core.wire import MessageError
 
 if TYPE_CHECKING:
-    from grpc_core.aio.server import Server
+    from grpc_core.aio.serving import Server
 
-_log = logging.getLogger("grpc_core.aio.server")
+_log = logger("aio.server")
 
 METHOD_NOT_FOUND = "Method not found!"
 

@@ -6,7 +6,6 @@ The odd unions are grpcio's, and programs use every side of them: `except RpcErr
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Any, Final, NoReturn, Self
 from grpc_core.errors import FutureCancelledError, FutureTimeoutError, RpcError
 from grpc_core.explanation import Explanation
 from grpc_core.interfaces import Call, CallFuture, CallIterator, Future
+from grpc_core.logs import logger
 from grpc_core.metadata import MetadataPairs
 from grpc_core.status import StatusCode
 from grpc_core.sync.exchange import Exchange, Outcome
@@ -26,7 +26,7 @@ CANCELLED: Final = "Locally cancelled by application!"
 COLLECTED: Final = "Cancelled upon garbage collection!"
 DESERIALIZING_FAILED: Final = "Exception deserializing response!"
 
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 _NONE: Final = object()
 
 

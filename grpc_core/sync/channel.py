@@ -10,9 +10,8 @@ from grpc_core import aio, interfaces
 from grpc_core.compression import Compression
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.credentials import CallCredentials, ChannelCredentials
-from grpc_core.interfaces import MetadataLike
+from grpc_core.interfaces import ChannelOptions, MetadataLike
 from grpc_core.metadata import encode_metadata
-from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
 from grpc_core.sync.call import _InactiveRpcError, _MultiThreadedRendezvous, take_response

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import dataclasses
-import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,6 +20,7 @@ from grpc_core.aio.call import CHANNEL_CLOSED, Call
 from grpc_core.aio.eof import EOF
 from grpc_core.errors import RpcError
 from grpc_core.explanation import Explanation
+from grpc_core.logs import logger
 from grpc_core.metadata import MetadataPairs, metadata_pairs
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
@@ -35,7 +34,7 @@ FORKED: Final = "Channel closed due to fork"
 ITERATING_FAILED: Final = "Exception iterating requests!"
 SERIALIZING_FAILED: Final = "Exception serializing request!"
 
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 
 
 class Outcome(NamedTuple):
@@ -55,7 +54,7 @@ class Outcome(NamedTuple):
             return Explanation(self.code, self.details, decided_by="this side")
         if self.reason.code is self.code:
             return self.reason
-        return dataclasses.replace(self.reason, code=self.code, details=self.details, decided_by="this side")
+        return self.reason._replace(code=self.code, details=self.details, decided_by="this side")
 
 
 def _now(coroutine: Coroutine[Any, Any, Result] | Generator[Any, Any, Result]) -> Result:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import selectors
 import threading
@@ -22,12 +21,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from grpc_core.logs import logger
 from grpc_core.sync.waking import hand_over_to, new_event_loop
 
 Result = TypeVar("Result")
 
 THREAD_NAME: Final = "grpc_core I/O"
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 
 
 class IoThread:

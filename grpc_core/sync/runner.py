@@ -20,13 +20,13 @@ import concurrent.futures
 import contextlib
 import contextvars
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 from grpc_core import aio
 from grpc_core.aio.eof import EOF
 from grpc_core.aio.rpc import Rpc
+from grpc_core.logs import logger
 from grpc_core.methods import MethodHandler, Served
 from grpc_core.propagation import HANDLED
 from grpc_core.status import StatusCode
@@ -34,7 +34,7 @@ from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.pipes import Inlet, Outlet
 from grpc_core.sync.servicer import ClientGone, RequestIterator, ServicerContext
 
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 
 DESERIALIZING_FAILED: Final = "Exception deserializing request!"
 SERIALIZING_FAILED: Final = "Failed to serialize response!"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
-import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from grpc_core import aio, interfaces
 from grpc_core.credentials import ServerCredentials
+from grpc_core.interfaces import ChannelOptions
+from grpc_core.logs import logger
 from grpc_core.metadata import MetadataPairs
 from grpc_core.methods import (
     GenericRpcHandler,
@@ -21,13 +22,12 @@ from grpc_core.methods import (
     Served,
     stream_stream_rpc_method_handler,
 )
-from grpc_core.options import ChannelOptions
 from grpc_core.status import StatusCode
 from grpc_core.sync import loop
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.runner import STOPPED, Runner
 
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 
 _RUNNERS_MAX: Final = 1024
 SERVICE_FAILED: Final = "Error in service handler!"

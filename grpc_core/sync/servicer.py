@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn, Self
@@ -11,13 +10,14 @@ from typing import Any, Final, NoReturn, Self
 from grpc_core import aio, interfaces
 from grpc_core.errors import AbortError, RpcError, UsageError
 from grpc_core.interfaces import MetadataLike
+from grpc_core.logs import logger
 from grpc_core.metadata import MetadataPairs
 from grpc_core.propagation import HandledCall
 from grpc_core.status import StatusCode, normalize_code
 from grpc_core.sync.loop import Callbacks, IoThread
 from grpc_core.sync.pipes import Inlet, Outlet
 
-_log = logging.getLogger("grpc_core.sync")
+_log = logger("sync")
 
 CANCELLED: Final = "Cancelled on the server side"
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from grpc_core import aio, sync
+from grpc_core.interfaces import ChannelOptions
 from grpc_core.methods import GenericRpcHandler
-from grpc_core.options import ChannelOptions
 from grpc_core.sync.loop import IoThread, adopt, current, dismiss
 from grpc_core.testing.clock import VirtualClock
 from grpc_core.testing.network import TARGET, Network

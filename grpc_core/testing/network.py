@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from grpc_core.aio.dialing import Connector
 from grpc_core.aio.protocol import ClientProtocol
-from grpc_core.aio.server import Server
+from grpc_core.aio.serving import Server
 from grpc_core.target import Address
 from grpc_core.testing.transports import MemoryTransport, join
 

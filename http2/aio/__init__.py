@@ -13,7 +13,9 @@
 | `python -m http2 serve` and `get`                | `commands`  |
 """
 
-from http2.aio.client import Client, Response, connect
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from http2.aio.errors import (
     ClientError,
     ConnectError,
@@ -24,10 +26,13 @@ from http2.aio.errors import (
     TLSError,
     TruncatedBody,
 )
-from http2.aio.server import Handler, Request, Server, serve
-from http2.aio.stream import ContentTooLarge
-from http2.aio.tls import client_ssl_context, server_ssl_context
 from http2.aio.transport import ConnectionProtocol, Tap, Timeouts
+
+if TYPE_CHECKING:
+    from http2.aio.client import Client, Response, connect
+    from http2.aio.server import Handler, Request, Server, serve
+    from http2.aio.stream import ContentTooLarge
+    from http2.aio.tls import client_ssl_context, server_ssl_context
 
 __all__ = [
     "Client",
@@ -52,3 +57,25 @@ __all__ = [
     "serve",
     "server_ssl_context",
 ]
+
+_MODULE_OF = {
+    "Client": "client",
+    "ContentTooLarge": "stream",
+    "Handler": "server",
+    "Request": "server",
+    "Response": "client",
+    "Server": "server",
+    "client_ssl_context": "tls",
+    "connect": "client",
+    "serve": "server",
+    "server_ssl_context": "tls",
+}
+
+if not TYPE_CHECKING:  # For type checkers any name would be one of these.
+
+    def __getattr__(name: str) -> Any:
+        """Clients and servers are imported when they are first asked for: `grpc_core` needs the transport alone."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        return value

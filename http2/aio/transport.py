@@ -20,8 +20,7 @@ import mmap
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from http2 import heap
 from http2.connection import Connection
@@ -59,8 +58,7 @@ def receive_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
     return buffer
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """How long a connection waits for its peer, in seconds. None waits for ever."""
 
     handshake_s: float | None = 10.0

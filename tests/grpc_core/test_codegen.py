@@ -460,6 +460,8 @@ async def call(channel: grpc.Channel, aio_channel: grpc.aio.Channel) -> None:
     TalkStub(aio_channel).UnaryUnary(Ask()).answer  # wrong
     stub: TalkAsyncStub = TalkStub(channel)  # wrong
     TalkStub("localhost:1")  # wrong
+    grpc.insecure_chanel("localhost:1")  # wrong
+    grpc.aio.insecure_chanel("localhost:1")  # wrong
 """
 
 

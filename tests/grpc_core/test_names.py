@@ -146,9 +146,11 @@ def test_enumerations_have_grpcios_names_and_values() -> None:
         assert [(member.name, member.value) for member in ours][: len(known)] == known
 
 
-def test_the_logger_has_one_null_handler() -> None:
-    """Asked of a new interpreter: other tests import the packages anew, and each import adds its handler."""
-    program = "import logging, grpc_core.aio; print(*map(type, logging.getLogger('grpc_core').handlers))"
+@pytest.mark.parametrize("name", ["insecure_channel", "server", "aio.insecure_channel", "aio.server"])
+def test_the_logger_has_one_null_handler(name: str) -> None:
+    """Before anything can log. Asked of a new interpreter: other tests import the packages anew, and each import adds
+    its handler."""
+    program = f"import logging, grpc_core; grpc_core.{name}; print(*map(type, logging.getLogger('grpc_core').handlers))"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.split("\n")[0] == str(logging.NullHandler)
 

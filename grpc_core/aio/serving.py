@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,16 +31,18 @@ from grpc_core.compression import coding_of
 from grpc_core.counters import Trace
 from grpc_core.credentials import ServerCredentials, insecure_server_credentials
 from grpc_core.errors import UsageError
+from grpc_core.interfaces import ChannelOptions
 from grpc_core.introspection import NO_CALLS
 from grpc_core.locality import LocalConnectionType
+from grpc_core.logs import logger
 from grpc_core.methods import GenericRpcHandler, MethodTable
-from grpc_core.options import ChannelOptions, parse_options
+from grpc_core.options import parse_options
 from grpc_core.status import StatusCode
 from grpc_core.target import parse_target
 from http2 import ErrorCode
 from http2.aio.transport import Tap
 
-_log = logging.getLogger("grpc_core.aio.server")
+_log = logger("aio.server")
 
 CONCURRENCY_EXCEEDED = "Concurrent RPC limit exceeded!"
 _LISTEN_BACKLOG = 1024
