@@ -181,7 +181,12 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._writing_paused = True
 
     def resume_writing(self) -> None:
+        # asyncio calls this in the middle of its own writing, and loses a transport twice that is closed meanwhile.
         self._writing_paused = False
+        self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """There is room again: write what has waited for it, and read again if that was what we waited for."""
         self.flush()
         if self._reading_paused and self.connection.wants_data and self.transport is not None:
             self._reading_paused = False

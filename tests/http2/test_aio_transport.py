@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
@@ -10,8 +11,8 @@ import sys
 import pytest
 
 from hpack_codec import Encoder
-from http2 import Config, ErrorCode
-from http2.aio import Request, Timeouts, client_ssl_context, connect, serve, server_ssl_context
+from http2 import Config, Connection, ErrorCode, Event, RequestReceived, StreamWritable
+from http2.aio import ConnectionProtocol, Request, Timeouts, client_ssl_context, connect, serve, server_ssl_context
 from http2.aio.transport import LARGE_BYTES, receive_buffer, write_large
 from http2.frames import (
     ACK,
@@ -25,7 +26,7 @@ from http2.frames import (
     build_window_update,
 )
 from tests.support.aio import answer_to, goaway_in, hello, joined, next_frame, run, still_serves
-from tests.support.pair import GET
+from tests.support.pair import GET, OK
 from tests.support.tls import TlsFiles
 
 HANDSHAKE = PREFACE + build_settings({}) + SETTINGS_ACK
@@ -333,6 +334,41 @@ def test_an_answer_that_is_stuck_when_the_connection_ends_still_arrives(server_i
             content = await response.read()
             assert (len(content), content[-1:]) == (sent, chunk[-1:])
             await closing
+
+    run(main())
+
+
+def test_a_connection_that_is_killed_when_there_is_room_again_is_lost_once() -> None:
+    """asyncio says that there is room in the middle of its writing, and loses a transport twice that is closed then."""
+    window = 1 << 30
+    wide_open = build_settings({4: window}) + SETTINGS_ACK + build_window_update(0, window)
+    request = build_frame(HEADERS, 5, 1, Encoder().encode(GET))
+
+    class KilledForRoom(ConnectionProtocol):
+        def events_received(self, events: list[Event]) -> None:
+            for event in events:
+                if isinstance(event, RequestReceived):
+                    self.connection.send_headers(event.stream_id, OK)
+                    self.connection.send_data(event.stream_id, bytes(1 << 21))
+                elif isinstance(event, StreamWritable):
+                    self.kill()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        logged: list[str] = []
+        loop.set_exception_handler(lambda _, context: logged.append(context["message"]))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            theirs.setblocking(False)
+            _, protocol = await loop.connect_accepted_socket(lambda: KilledForRoom(Connection.server()), ours)
+            await loop.sock_sendall(theirs, PREFACE + wide_open + request)
+            received = 0
+            while octets := await loop.sock_recv(theirs, 1 << 20):
+                received += len(octets)
+            assert received > 1 << 19, "it was stuck before"
+            await protocol.closed
+            await asyncio.sleep(0)
+        assert not logged
 
     run(main())
 
