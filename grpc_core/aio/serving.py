@@ -211,6 +211,7 @@ class Server:
             rpc.stop("Server is shutting down")
         for protocol in list(self._protocols):
             protocol.abort(ErrorCode.NO_ERROR, "the server has stopped")
+            protocol.hurry()
         if self._protocols:
             await asyncio.wait([protocol.closed for protocol in self._protocols], timeout=1.0)
         for protocol in list(self._protocols):

@@ -3,6 +3,7 @@
 | question                                         | file        |
 |--------------------------------------------------|-------------|
 | octets between a socket and a `Connection`       | `transport` |
+| how a connection is closed                       | `linger`    |
 | one stream: reading, sending, back-pressure      | `stream`    |
 | `serve`, `Request`                               | `server`    |
 | `connect`, `Client`, `Response`                  | `client`    |

@@ -332,7 +332,8 @@ class Client:
         """Say GOAWAY and close. Exchanges that are still open fail with ConnectionLost."""
         protocol = self._protocol
         protocol.abort(ErrorCode.NO_ERROR, "closed by the client")
-        await asyncio.wait([protocol.closed], timeout=protocol.timeouts.linger_s)
+        if not protocol.has_said_all:
+            await asyncio.wait([protocol.closed], timeout=protocol.timeouts.linger_s)
         protocol.kill()
         await protocol.closed
 

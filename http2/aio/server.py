@@ -230,6 +230,7 @@ class _ServerProtocol(StreamsProtocol[Request]):
     def cut_off(self, reason: str) -> None:
         """End the connection, and the handlers that are still busy."""
         self.abort(ErrorCode.NO_ERROR, reason)
+        self.hurry()
         for task in self._handlers:
             task.cancel()
 

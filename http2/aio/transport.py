@@ -9,8 +9,8 @@
     DATA waits in its stream, where it is bounded by the senders' own waiting.
 *   **Back-pressure to the peer.** While so many of our own replies are stuck that it looks like abuse
     (`Connection.wants_data`), we stop reading.
-*   **A GOAWAY that arrives.** After a connection error we close our side and keep reading for a moment, because closing
-    a socket with unread octets would destroy what we have just sent (RFC 9113 §5.4.1 lets the peer learn why).
+*   **A last word that arrives.** When a connection is over we close our side and keep reading for a moment, because
+    octets that come to a closed socket would destroy what we have just sent (`linger`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from http2 import heap
+from http2.aio.linger import Linger
 from http2.connection import Connection
 from http2.errors import ErrorCode
 from http2.events import Event
@@ -36,6 +37,7 @@ RECEIVE_BYTES = 266_240
 LARGE_BYTES = 131_072
 """A piece of content of this size is written without being joined to what stands around it."""
 _HEAD_BYTES = 16_384  # but for its beginning: else the header of its frame would travel alone
+_CONTROL_BYTES = 65_536  # what a peer has on its way besides content, when a connection is over
 _SMALL_BYTES = 4096  # octets that are not more are looked into as bytes, which is quicker than in a buffer
 _COMMON_MESSAGE_BYTES = 1024 * 1024
 
@@ -68,7 +70,11 @@ class Timeouts(NamedTuple):
     """From the peer's SETTINGS to its acknowledgement of ours (§6.5.3: else the error SETTINGS_TIMEOUT)."""
 
     linger_s: float = 1.0
-    """How long we go on reading, and ignoring, after we have said GOAWAY because of an error."""
+    """How long we go on reading, and ignoring, when the connection is over and all that we said has arrived; after an
+    error, or an end that streams did not survive, also when it has not (`linger`)."""
+
+    stall_s: float = 20.0
+    """How long, when the connection is over, what we said may make no way towards the peer before we give up."""
 
 
 _TIMEOUTS = Timeouts()
@@ -84,7 +90,7 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         "_flush_scheduled",
         "_flush_waits",
         "_handshake_done",
-        "_lingering",
+        "_linger",
         "_reading_paused",
         "_refusal",
         "_timer",
@@ -112,7 +118,7 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._writing_paused = False
         self._reading_paused = False
         self._ending = False
-        self._lingering = False
+        self._linger: Linger | None = None
         self._refusal = ""
         self._handshake_done = False
         self._timer: asyncio.TimerHandle | None = None
@@ -158,6 +164,8 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
             events = connection.next_events()
         if events:
             self._deliver(events)
+        elif self._linger is not None:
+            self._linger.received(len(data))
         if connection.has_output and self._handshake_done:
             self.schedule_flush()
         if not connection.wants_data and self._writing_paused and not self._reading_paused:
@@ -171,6 +179,8 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._linger is not None:
+            self._linger.stop()
         self._ending = True
         self._deliver(self.connection.receive_eof())
         self.is_gone = True
@@ -229,6 +239,11 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._deliver(self.connection.next_events())
         self.flush()
 
+    def hurry(self) -> None:
+        """If the connection is over, close it as soon as the peer has got all that was said."""
+        if self._linger is not None:
+            self._linger.hurry()
+
     def kill(self) -> None:
         """Close the socket now, whatever it still has to send."""
         if self.transport is not None:
@@ -245,15 +260,12 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
 
     @property
     def has_said_all(self) -> bool:
-        """Whether TLS is closed from our side and everything before that is written.
+        """Whether the connection is over, and our side of it closed, with everything before that written.
 
-        Then only the peer's close_notify is out, which nobody has to wait for (RFC 8446 §6.1: "Both parties need not
-        wait to receive a close_notify alert before closing their read side"), and which C-core never sends.
+        Then only the peer's end is out, which a client has no reason to wait for, no more than for a close_notify
+        (RFC 8446 §6.1: "Both parties need not wait to receive a close_notify alert before closing their read side").
         """
-        transport = self.transport
-        if transport is None or not transport.is_closing() or transport.get_extra_info("ssl_object") is None:
-            return False
-        return transport.get_write_buffer_size() == 0
+        return self._ending and self.transport is not None and self.transport.get_write_buffer_size() == 0
 
     @property
     def peername(self) -> Any:
@@ -272,29 +284,32 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
             self.schedule_flush()
 
     def _end(self) -> None:
-        """The connection is over: close the transport once its last octets are written, so that they arrive."""
-        transport = self.transport
-        termination = self.connection.termination
+        """The connection is over: shut down our side when its last octets are written, and let `Linger` do the rest.
+
+        asyncio's TLS can only be closed as a whole, and then takes what still comes from the peer for an error. So a
+        server whose streams are all done leaves that to its client, who knows from GOAWAY, for as long as it lingers.
+        Everybody else closes: whose streams were cut off must hear of it now, and a client has no last word to lose.
+        """
+        transport, connection = self.transport, self.connection
         assert transport is not None
-        assert termination is not None
-        if not termination.is_clean and not self._lingering:
-            # A peer that does not read would hold a transport that waits to be closed for ever.
-            self._lingering = True
+        assert connection.termination is not None
+        is_drained = connection.termination.is_clean and connection.streams.are_done()
+        if self._linger is None:
             self._stop_timer()
-            self._start_timer(self.timeouts.linger_s, transport.abort)
+            in_flight_bytes = connection.receive_window.available + _CONTROL_BYTES
+            self._linger = Linger(self.loop, transport, self.timeouts, is_drained, in_flight_bytes)
         if transport.is_closing():
             self._ending = True
-        elif not self._writing_paused or not self.connection.has_output:  # else `resume_writing` brings us back
+        elif not self._writing_paused or not connection.has_output:  # else `resume_writing` brings us back
             self._ending = True
-            if termination.is_clean:
-                self._stop_timer()
-            if termination.is_clean or termination.by_peer or not transport.can_write_eof():
-                transport.close()
-            else:
-                try:
-                    transport.write_eof()
-                except OSError:  # ENOTCONN: the peer has reset the connection, which asyncio is about to tell us
-                    transport.abort()
+            if not transport.can_write_eof():
+                if connection.is_client or not is_drained:
+                    transport.close()
+                return
+            try:
+                transport.write_eof()
+            except OSError:  # ENOTCONN: the peer has reset the connection, which asyncio is about to tell us
+                transport.abort()
 
     def _watch_settings(self) -> None:
         """The peer's SETTINGS have come; from here on only the acknowledgement of ours is waited for."""

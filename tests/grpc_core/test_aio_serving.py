@@ -18,6 +18,7 @@ from grpc_core import aio
 from grpc_core.aio import listening
 from grpc_core.methods import GenericRpcHandler, HandlerCallDetails
 from grpc_core.status import StatusCode
+from hpack_codec import Encoder
 from http2.errors import ErrorCode
 from http2.frames import (
     DATA,
@@ -50,6 +51,9 @@ from tests.grpc_core.support import (
     serving,
     status_of,
 )
+from tests.support.late_reader import LateReader, server_ends, turns_of_the_loop
+
+__all__ = ["server_ends"]
 
 
 async def forever(request: bytes, context: aio.ServicerContext) -> bytes:
@@ -792,6 +796,45 @@ def test_w153_a_server_that_stops_says_goaway() -> None:
             assert parse_goaway(last.payload)[:2] == (3, ErrorCode.NO_ERROR)
             assert await raw.rest() == []
             await stopping
+
+    run(main())
+
+
+@pytest.mark.parametrize("grace", [30, 0])
+def test_the_last_response_reaches_a_client_that_goes_on_sending(server_ends: asyncio.Event, grace: float) -> None:
+    """Octets that come to a closed socket would destroy what is on its way from there (`http2.aio.linger`)."""
+    response = bytes(range(256)) * 800
+
+    async def main() -> None:
+        go, called = asyncio.Event(), Events()
+
+        async def large(request: bytes, context: aio.ServicerContext) -> bytes:
+            called()
+            await go.wait()
+            return response
+
+        async with serving({"Large": large}) as (server, port):
+            client = await LateReader.connect(port)
+            head = Encoder().encode(request(path=b"/test.Service/Large"))
+            await client.says(build_frame(HEADERS, 4, 1, head) + build_frame(DATA, 1, 1, message(b"")))
+            await called.count(1)
+            stopping = asyncio.create_task(server.stop(30))
+            await asyncio.sleep(0)
+            await client.says(build_ping(b"goodbye?", ack=True))
+            await client.hears_goaway()
+            go.set()
+            await server_ends.wait()
+            await turns_of_the_loop()
+            if not grace:  # no time is left for calls, but this one is done
+                hurrying = asyncio.create_task(server.stop(0))
+                await turns_of_the_loop()
+            await client.hears_all()
+            assert b"".join(client.of(DATA)) == message(response)
+            assert len(client.of(HEADERS)) == 2, "the status has arrived"
+            client.sock.close()
+            await stopping
+            if not grace:
+                await hurrying
 
     run(main())
 

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from http2.aio import ConnectionProtocol
+from tests.support.late_reader import server_ends
 from tests.support.tls import tls_files
 
-__all__ = ["tls_files"]
+__all__ = ["server_ends", "tls_files"]
 
 
 @pytest.fixture
