@@ -443,11 +443,16 @@ class Connection:
             self.emit_control(build_goaway(STREAM_ID_MASK, ErrorCode.NO_ERROR, self._shut_down_reason))
             self.ping(_GRACE_PING)
 
-    def finish_shut_down(self) -> None:
-        """Do not wait for that round trip any longer: requests that come after this are lost to their sender."""
-        if self.is_draining and not self.is_closed and _GRACE_PING in self._pings:
-            self._pings.remove(_GRACE_PING)
-            self._go_away_finally()
+    def finish_shut_down(self) -> bool:
+        """Do not wait for that round trip any longer: requests that come after this are lost to their sender.
+
+        Returns whether it was still waited for.
+        """
+        if not self.is_draining or self.is_closed or _GRACE_PING not in self._pings:
+            return False
+        self._pings.remove(_GRACE_PING)
+        self._go_away_finally()
+        return True
 
     def close(self, error_code: int = ErrorCode.NO_ERROR, reason: str = "closed by the application") -> None:
         """End the connection now: GOAWAY, then `ConnectionTerminated`. Streams that are open are lost."""

@@ -46,6 +46,7 @@ _log = logger("aio.server")
 
 CONCURRENCY_EXCEEDED = "Concurrent RPC limit exceeded!"
 _LISTEN_BACKLOG = 1024
+_ANSWER_S = 0.5  # from GOAWAY to the final one, for a silent client; calls that come in between are refused anyway
 _HANDSHAKE_S = 10.0  # as for the HTTP/2 preface: half a handshake must not hold a socket
 
 
@@ -227,9 +228,9 @@ class Server:
     @staticmethod
     def _turn_away(protocol: ServerProtocol) -> None:
         """No new calls on this connection; those that run may finish."""
+        assert protocol.upkeep is not None
         protocol.session.is_refusing = True
-        protocol.connection.shut_down()
-        protocol.schedule_flush()
+        protocol.upkeep.go_away("", _ANSWER_S)
 
     # -- connections and calls -----------------------------------------------------------------------------------------
 

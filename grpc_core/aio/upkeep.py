@@ -55,7 +55,7 @@ class Upkeep:
             if step is Step.CUT:
                 protocol.abort(ErrorCode.NO_ERROR, step.value)
                 return
-            self.go_away(step.value)
+            self.go_away(step.value, GRACE_PING_S)
         verdict = self._keepalive.poll(now, max(connection.now, self._since), connection.progress, has_calls)
         if verdict is Verdict.DEAD:
             timeout_s = self._keepalive.options.timeout_s
@@ -70,17 +70,20 @@ class Upkeep:
         if due < math.inf:
             self._timer = protocol.loop.call_at(due, self.poll)
 
-    def go_away(self, reason: str) -> None:
-        """Say GOAWAY, and do not wait for ever for the answer to the PING that follows the first one (W151)."""
+    def go_away(self, reason: str, answer_s: float) -> None:
+        """Say GOAWAY, and wait so long for the answer to the PING that follows the first one (W151)."""
         protocol = self._protocol
         protocol.connection.shut_down(reason)
         protocol.schedule_flush()
-        if self._farewell is None and not protocol.connection.is_closed:
-            self._farewell = protocol.loop.call_later(GRACE_PING_S, self._finish_shut_down)
+        if self._farewell is not None:
+            self._farewell.cancel()
+        self._farewell = protocol.loop.call_later(answer_s, self._finish_shut_down)
 
     def _finish_shut_down(self) -> None:
-        self._protocol.connection.finish_shut_down()
-        self._protocol.schedule_flush()
+        """Who has not answered will hardly notice when we close, either: there is no reason to wait for that."""
+        if self._protocol.connection.finish_shut_down():
+            self._protocol.flush()
+            self._protocol.hurry()
 
     def cancel_timer(self) -> None:
         """Poll no more, until `poll` is called."""

@@ -19,6 +19,7 @@ from grpc_core.aio import listening
 from grpc_core.methods import GenericRpcHandler, HandlerCallDetails
 from grpc_core.status import StatusCode
 from hpack_codec import Encoder
+from http2.aio import Timeouts
 from http2.errors import ErrorCode
 from http2.frames import (
     DATA,
@@ -37,6 +38,7 @@ from http2.frames import (
     parse_window_update,
 )
 from tests.grpc_core.support import (
+    PATIENCE_S,
     REQUEST,
     Events,
     Frame,
@@ -729,6 +731,39 @@ def test_a_stop_while_nothing_runs_is_quick_and_clean() -> None:
             await server.stop(30)
             await server.stop(None)
             assert await server.wait_for_termination() is False
+
+    run(main())
+
+
+def test_a_stop_does_not_spend_its_grace_on_clients_that_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One never says a word and does not close; one has a call, and does not answer the PING after GOAWAY."""
+    monkeypatch.setattr("http2.aio.transport._TIMEOUTS", Timeouts(linger_s=PATIENCE_S))
+
+    async def main() -> None:
+        go = asyncio.Event()
+        called = Events()
+
+        async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+            called()
+            await go.wait()
+            return b""
+
+        async with serving({"Handle": handle}) as (server, port), await Raw.connect(port) as raw:
+            _, mute = await asyncio.open_connection("127.0.0.1", port)
+            raw.sends(raw.headers(1, request(path=b"/test.Service/Handle")), raw.data(1, message(b""), end_stream=True))
+            await called.count(1)
+            while len(server._protocols) < 2:
+                await serves(f"127.0.0.1:{port}")
+            stopping = asyncio.create_task(server.stop(PATIENCE_S))
+            await raw.next_of(GOAWAY)
+            assert parse_goaway((await raw.next_of(GOAWAY)).payload)[:2] == (1, ErrorCode.NO_ERROR)
+            assert not stopping.done(), "there is a call"
+            go.set()
+            assert described(await raw.answer(1)) == "`:status 200`, DATA, `grpc-status 0`"
+            await raw.close()
+            async with asyncio.timeout(PATIENCE_S / 2):
+                await stopping
+            mute.close()
 
     run(main())
 

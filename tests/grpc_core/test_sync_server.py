@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import grpc_core
+from http2.frames import PREFACE, SETTINGS_ACK, build_settings
 from tests.grpc_core.sync_support import PAIRS, PATIENCE_S, SERVICE, Gate, Peers, handlers, joined, modules_of, status
 from tests.support.tls import TlsFiles, tls_files
 
@@ -118,6 +119,18 @@ def test_a_server_stops_at_once_or_after_a_grace(pair: str) -> None:
         assert stopped.wait(PATIENCE_S)
         assert peers.server.wait_for_termination(timeout=PATIENCE_S) is False
         assert peers.server.stop(None).is_set()
+
+
+def test_a_stop_does_not_spend_its_grace_on_clients_that_are_silent() -> None:
+    server = grpc_core.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silent.sendall(PREFACE + build_settings({}) + SETTINGS_ACK)
+        heard = b""
+        while not heard.endswith(SETTINGS_ACK):
+            heard += silent.recv(1000)
+        assert server.stop(PATIENCE_S).wait(PATIENCE_S / 2)
 
 
 @pytest.mark.parametrize("pair", PAIRS[:3])
