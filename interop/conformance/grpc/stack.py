@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc_core
+from grpc_core.aio import AioRpcError, Channel, server
 from grpc_core.aio.protocol import ClientProtocol
 from grpc_core.target import Address
 from http2.aio.transport import ConnectionProtocol
@@ -77,11 +78,10 @@ class PlaitServer(_End):
         self._starting = asyncio.ensure_future(self._start(handler))
 
     async def _start(self, handler: Any) -> None:
-        server = grpc_core.aio.server()
-        server.add_generic_rpc_handlers((handler,))
-        await server.start()
-        self._server = server
-        self.joined(server.new_connection())
+        self._server = server()
+        self._server.add_generic_rpc_handlers((handler,))
+        await self._server.start()
+        self.joined(self._server.new_connection())
 
 
 class PlaitClient(_End):
@@ -101,7 +101,7 @@ class PlaitClient(_End):
             self.joined(protocol)
             return protocol
 
-        self._channel = grpc_core.aio.Channel(TARGET, connector=connector)
+        self._channel = Channel(TARGET, connector=connector)
         self._channel.get_state(try_to_connect=True)
 
     def request(self, content: bytes | None, hold: bool, head: bool = False) -> None:
@@ -121,7 +121,7 @@ class PlaitClient(_End):
         call = method(SimpleRequest(), timeout=deadline_s)
         try:
             reply = await call
-        except grpc_core.aio.AioRpcError as error:
+        except AioRpcError as error:
             self._results[number] = told(error.code().value[0], error.details() or "")
         else:
             self._results[number] = told(0, await call.details() or "", len(reply.payload.body))
