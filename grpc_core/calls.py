@@ -17,6 +17,7 @@ they come, or a message larger than the window could never arrive; what that may
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from grpc_core.compression import Coding, encoded
@@ -31,15 +32,23 @@ from grpc_core.headers import (
     with_fields,
 )
 from grpc_core.metadata import Fields, MetadataPairs
-from grpc_core.status import StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
-from grpc_core.wire import LARGE_BYTES, MessageError, MessageReader, check_sent_size, frame_message, message_pieces
+from grpc_core.status import OK, StatusCode, encode_message, reset_from_status, status_from_fault, status_from_reset
+from grpc_core.wire import (
+    LARGE_BYTES,
+    PREFIX_BYTES,
+    MessageError,
+    MessageReader,
+    check_sent_size,
+    frame_message,
+    message_pieces,
+)
 from http2 import Connection, ConnectionTerminated, DataReceived, ErrorCode, Head, StreamReset
 from http2.errors import StreamClosedError, UsageError, error_name
 
 if TYPE_CHECKING:
     from grpc_core.session import ClientSession, Limits, ServerSession
 
-_OK_TRAILERS = TRAILERS[StatusCode.OK]
+_OK_TRAILERS = TRAILERS[OK]
 
 SEND_QUEUE_BYTES_MAX = 65_536
 """A sender that waits for room goes on while less than this is queued in its stream."""
@@ -83,7 +92,14 @@ class Inbox(MessageReader):
     def __init__(
         self, connection: Connection, stream_id: int, bytes_max: int, counts: SocketCounts | None = None
     ) -> None:
-        super().__init__(bytes_max)
+        # As in `MessageReader.__init__`, without the call, which is a hundredth of a unary call.
+        self._bytes_max = bytes_max
+        self.decompress = None
+        self.messages = deque()
+        self.partial_bytes = 0
+        self._chunks = []
+        self._needed = PREFIX_BYTES
+        self._flag = 0
         self._connection = connection
         self._counts = counts or SocketCounts()
         self._stream_id = stream_id
@@ -205,10 +221,10 @@ class ClientCall:
         if self.code is None and not self._half_closed:
             self._half_closed = end
             coding = None if plain else self._coding
-            pieces = message_pieces(message) if coding is None else message_pieces(*encoded(message, coding))
-            for piece in pieces[:-1]:
-                self._connection.send_data(self.stream_id, piece)
-            self._connection.send_data(self.stream_id, pieces[-1], end)
+            before, last = message_pieces(message) if coding is None else message_pieces(*encoded(message, coding))
+            if before:
+                self._connection.send_data(self.stream_id, before)
+            self._connection.send_data(self.stream_id, last, end)
             counts = self._session.counts
             counts.messages_sent += 1
             counts.message_sent_at = counts.clock()
@@ -304,14 +320,14 @@ class ClientCall:
         try:
             self.inbox.end()
         except MessageError as error:
-            code, details = (error.code, error.details) if code is StatusCode.OK else (code, details)
+            code, details = (error.code, error.details) if code is OK else (code, details)
         if not self._half_closed or self._connection.queued_bytes(self.stream_id):
             self._half_closed = True
             # The server has answered before we were done: nobody reads the rest of our requests.
             self._connection.reset_stream(self.stream_id, ErrorCode.CANCEL)
         counts = self._session.counts
         counts.streams_succeeded += 1
-        counts.calls_succeeded += code is StatusCode.OK
+        counts.calls_succeeded += code is OK
         self._finish(code, details, decided_by)
 
     def _finish(self, code: StatusCode, details: str, decided_by: str) -> None:
@@ -423,8 +439,10 @@ class ServerCall:
                 self.send_initial_metadata()
             coding = None if self._next_is_plain else self._coding
             self._next_is_plain = False
-            for piece in message_pieces(message) if coding is None else message_pieces(*encoded(message, coding)):
-                self._connection.send_data(self.stream_id, piece)
+            before, last = message_pieces(message) if coding is None else message_pieces(*encoded(message, coding))
+            if before:
+                self._connection.send_data(self.stream_id, before)
+            self._connection.send_data(self.stream_id, last)
             counts = self._session.counts
             counts.messages_sent += 1
             counts.message_sent_at = counts.clock()
@@ -453,7 +471,7 @@ class ServerCall:
                 session.call_finished(self)
                 return
         self.send_message(message)
-        self.finish(StatusCode.OK, details, fields)
+        self.finish(OK, details, fields)
 
     def compress_with(self, coding: Coding | None) -> None:
         """Compress the messages that follow, if the client reads this coding: else they are sent as they are.
@@ -477,7 +495,7 @@ class ServerCall:
         self.is_finished = self.is_over = True
         counts = self._session.counts
         counts.streams_succeeded += 1
-        counts.calls_succeeded += code is StatusCode.OK
+        counts.calls_succeeded += code is OK
         extra = _status_fields(details, fields) if details else fields
         if self.headers_sent:
             head = TRAILERS[code]

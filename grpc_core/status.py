@@ -41,6 +41,9 @@ class StatusCode(enum.Enum):
     UNAUTHENTICATED = (16, "unauthenticated")
 
 
+OK: Final = StatusCode.OK
+"""For the path of every call: `StatusCode.OK` asks the metaclass of enums each time, which takes 0.1 µs."""
+
 CODES: Final[tuple[StatusCode, ...]] = tuple(StatusCode)
 """`CODES[number]` is the status code with that number."""
 

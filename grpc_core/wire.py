@@ -50,11 +50,10 @@ def frame_message(message: bytes, compressed: bool = False) -> bytes:
     return _pack_prefix(compressed, len(message)) + message
 
 
-def message_pieces(message: bytes, compressed: bool = False) -> tuple[bytes, ...]:
-    """A message with its prefix: in one piece, or, where it is large, in two, so that it is not copied."""
-    if len(message) < LARGE_BYTES:
-        return (_pack_prefix(compressed, len(message)) + message,)
-    return _pack_prefix(compressed, len(message)), message
+def message_pieces(message: bytes, compressed: bool = False) -> tuple[bytes, bytes]:
+    """A message with its prefix: as (nothing, both), or, where it is large and not to be copied, (prefix, message)."""
+    prefix = _pack_prefix(compressed, len(message))
+    return (b"", prefix + message) if len(message) < LARGE_BYTES else (prefix, message)
 
 
 class MessageReader:

@@ -58,7 +58,6 @@ from http2.stream_states import (
     CLOSED_BY_PEER_RESET,
     CLOSED_ENDED,
     CLOSED_FORGOTTEN,
-    DATA,
     DATA_END,
     HEADERS,
     HEADERS_END,
@@ -68,7 +67,7 @@ from http2.stream_states import (
     is_closed,
 )
 from http2.streams import NO_GOAWAY, Streams
-from http2.windows import ReceiveWindow
+from http2.windows import ReceiveWindow, consume_in_both
 
 _GRACE_PING = b"goodbye?"  # its acknowledgement tells that the peer has seen our first GOAWAY (§6.8)
 _CLEAN_FAREWELL: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
@@ -348,8 +347,10 @@ class Connection:
         Raises as those do, and then changes nothing.
         """
         stream = self._sending(stream_id)
-        self._outgoing(head, RESPONSE)
-        self._outgoing(trailers, TRAILERS)
+        limit = self.peer.field_list_bytes_max
+        if head.kind != RESPONSE or trailers.kind != TRAILERS or head.size > limit or trailers.size > limit:
+            self._outgoing(head, RESPONSE)
+            self._outgoing(trailers, TRAILERS)
         if stream.send_phase != HEAD_DUE or head.kind == INFORMATIONAL or stream.is_connect:
             raise UsageError(f"no whole response can be sent on stream {stream_id} (RFC 9113 §8.1)")
         length = len(content)
@@ -358,9 +359,7 @@ class Connection:
             self._check_content(declared, length, True)
         if length and self._has_room(stream, length):
             stream.send_phase = OVER
-            self.emit_head(stream, head, False)
-            self.emit_data(stream, content, False)
-            self.emit_head(stream, trailers, True)
+            self._emit_response(stream, head, content, trailers)
         else:
             self.send_headers(stream_id, head)
             self.send_data(stream_id, content)
@@ -384,13 +383,14 @@ class Connection:
         window = stream.receive_window
         if not 0 <= length <= window.held:
             raise UsageError(f"{length} octets consumed on stream {stream_id}; {window.held} are held")
-        self.return_credit(length)
-        increment = window.consume(length)
-        if increment and stream.receive_phase != OVER:
-            self.emit_control(build_window_update(stream_id, increment))
-            self.windows_sent += 1
-            if self.path is not None:
-                self.path.is_armed = True
+        if consume_in_both(self.receive_window, window, length):
+            self.return_credit(0)
+            increment = window.consume(0)
+            if increment and stream.receive_phase != OVER:
+                self.emit_control(build_window_update(stream_id, increment))
+                self.windows_sent += 1
+                if self.path is not None:
+                    self.path.is_armed = True
         if not window.held and stream.state >= CLOSED_ENDED:
             del self.streams.by_id[stream_id]
 
@@ -488,7 +488,26 @@ class Connection:
         self.send_window -= length
         self.output_data_bytes += length
         self.messages_sent += 1
-        stream.state = state = SENT[stream.state][DATA_END if end_stream else DATA]
+        if end_stream:  # else it leaves the state as it is
+            stream.state = state = SENT[stream.state][DATA_END]
+            if state >= CLOSED_ENDED:
+                self.stream_closed(stream)
+
+    def _emit_response(self, stream: Stream, head: Head, content: bytes, trailers: Head) -> None:
+        """Put a whole response into the output: what `emit_head`, `emit_data` and `emit_head` do, in one step."""
+        stream_id = stream.id
+        length = len(content)
+        encoder = self.encoder
+        frame_bytes_max = self.peer.frame_bytes_max
+        first = build_field_block(encoder.encode(head.fields), stream_id, False, frame_bytes_max)
+        last = build_field_block(encoder.encode(trailers.fields), stream_id, True, frame_bytes_max)
+        self._output += (first, build_data_header(length, stream_id, False), content, last)
+        self._reply_bytes += len(first) + len(last)
+        stream.send_window -= length
+        self.send_window -= length
+        self.output_data_bytes += length
+        self.messages_sent += 3
+        stream.state = state = SENT[stream.state][HEADERS_END]  # which HEADERS and DATA before it leave as it is
         if state >= CLOSED_ENDED:
             self.stream_closed(stream)
 

@@ -65,7 +65,7 @@ from http2.stream_states import (
     WINDOW_UPDATE,
     is_closed,
 )
-from http2.windows import grown
+from http2.windows import grown, receive_in_both
 
 if TYPE_CHECKING:
     from http2.connection import Connection
@@ -105,15 +105,13 @@ def _malformed(stream: Stream, message: str, rule: str = "RFC 9113 §8.1.1") -> 
 def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """Content of a message. Padding counts against the windows (§6.9.1) and is given back at once."""
     length = len(payload)
-    if not c.receive_window.receive(length):
-        raise over_window(c, length)
     end_stream = flags & END_STREAM
     frame = DATA_END if end_stream else DATA
     stream = c.streams.by_id.get(stream_id)
     if stream is None or (state := RECEIVED[stream.state][frame]) < 0:
         return _on_stray_data(c, stream_id, stream, frame, length)
-    if not stream.receive_window.receive(length):
-        c.return_credit(length)
+    if not receive_in_both(c.receive_window, stream.receive_window, length):
+        _discard(c, length)
         raise StreamError(
             stream_id,
             ErrorCode.FLOW_CONTROL_ERROR,
@@ -146,6 +144,13 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     return None
 
 
+def _discard(c: Connection, length: int) -> None:
+    """DATA that nobody takes counts against the connection's window like any other, and its credit goes back."""
+    if not c.receive_window.receive(length):
+        raise over_window(c, length)
+    c.return_credit(length)
+
+
 def over_window(c: Connection, length: int) -> errors.ConnectionError:
     """§6.9.1: more DATA than the connection's window has room for."""
     return errors.ConnectionError(
@@ -157,7 +162,7 @@ def over_window(c: Connection, length: int) -> errors.ConnectionError:
 
 def _on_stray_data(c: Connection, stream_id: int, stream: Stream | None, frame: int, length: int) -> None:
     """DATA that its stream cannot take, or for a stream that is gone. It is thrown away, so its credit goes back."""
-    c.return_credit(length)
+    _discard(c, length)
     _require_stream(stream_id, "DATA", "RFC 9113 §6.1")
     if not length:
         c.spend_idle()  # others cost the peer more than us, and many may be in flight when we reset a stream

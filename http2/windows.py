@@ -95,6 +95,34 @@ class ReceiveWindow:
         return self.limit == self.available + self.held + self.unsent and self.held >= 0 and self.unsent >= 0
 
 
+def receive_in_both(connection: ReceiveWindow, stream: ReceiveWindow, length: int) -> bool:
+    """Take `length` octets of DATA into both windows that count them. False, and no change, where one has no room."""
+    if length and (length > connection.available or length > stream.available):
+        return False
+    connection.available -= length
+    connection.held += length
+    stream.available -= length
+    stream.held += length
+    return True
+
+
+def consume_in_both(connection: ReceiveWindow, stream: ReceiveWindow, length: int) -> bool:
+    """The application is done with `length` octets. Returns whether one of the two may have an increment to announce.
+
+    Who is told so asks each with `consume(0)`.
+    """
+    connection.held -= length
+    connection.unsent = unsent = connection.unsent + length
+    stream.held -= length
+    stream.unsent = stream_unsent = stream.unsent + length
+    return (
+        unsent * 2 >= connection.limit
+        or stream_unsent * 2 >= stream.limit
+        or unsent >= ANNOUNCED_BYTES
+        or stream_unsent >= ANNOUNCED_BYTES
+    )
+
+
 def grown(window: int, increment: int, stream_id: int) -> int:
     """A send window after WINDOW_UPDATE. Raises the error of §6.9 for an increment of zero and of §6.9.1 for overflow.
 

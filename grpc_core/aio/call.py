@@ -28,7 +28,7 @@ from grpc_core.explanation import Explanation
 from grpc_core.hedging import CallHedging
 from grpc_core.metadata import Fields, Metadata, MetadataPairs, encode_metadata
 from grpc_core.propagation import HANDLED, HandledCall
-from grpc_core.status import StatusCode
+from grpc_core.status import OK, StatusCode
 from grpc_core.target import format_peer
 from grpc_core.type_variables import Request, Response
 from grpc_core.wire import MessageError
@@ -47,23 +47,24 @@ ALREADY_FINISHED = "RPC already finished."
 class Call(Retrying, interfaces.Call, Generic[Request, Response]):
     """What all four kinds of call have in common: metadata, status, cancellation, deadline, callbacks."""
 
-    # What every call begins with stands here once: assigned in `__init__` it costs a fortieth of a unary call.
-    _credential_fields: Fields = ()
-    _attempt: ClientCall | None = None
-    _protocol: ClientProtocol | None = None
-    _code: StatusCode | None = None
-    _details = ""
-    _decided_by = ""
-    _initial_metadata: MetadataPairs | None = None
-    _trailing_metadata: MetadataPairs = ()
-    _cancelled = False
-    _starting: asyncio.Task[None] | None = None
-    _deadline: float | None = None
-    _timer: asyncio.TimerHandle | None = None
-    _hedging: CallHedging | None = None
-    _parent: HandledCall | None = None
-
     def __init__(self, method: Method[Request, Response], settings: CallSettings) -> None:
+        # Not defaults in the class: reading one there takes as long as assigning three here, and most are read.
+        self._credential_fields: Fields = ()
+        self._attempt: ClientCall | None = None
+        self._protocol: ClientProtocol | None = None
+        self._code: StatusCode | None = None
+        self._details = ""
+        self._decided_by = ""
+        self._initial_metadata: MetadataPairs | None = None
+        self._trailing_metadata: MetadataPairs = ()
+        self._cancelled = False
+        self._starting: asyncio.Task[None] | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._hedging: CallHedging | None = None
+        self._parent: HandledCall | None = None
+        self._retry = None
+        self._retry_timer = None
         self.method = method
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -184,15 +185,16 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             return
         if self._retry is not None and self._tries_again(attempt.code, attempt.trailing_metadata):
             return
-        if self._hedging is not None and attempt.code is StatusCode.OK:
+        if self._hedging is not None and attempt.code is OK:
             self._hedging.succeeded()
         code, details = attempt.code, attempt.details
-        if code is StatusCode.CANCELLED and self._deadline is not None and self._loop.time() >= self._deadline:
+        if self._deadline is not None and code is StatusCode.CANCELLED and self._loop.time() >= self._deadline:
             code, details = StatusCode.DEADLINE_EXCEEDED, DEADLINE_EXCEEDED
         self._trailing_metadata = attempt.trailing_metadata
         if self._initial_metadata is None:
             self._initial_metadata = attempt.initial_metadata or ()
-        self._finish(*self._judged(attempt, code, details), attempt.decided_by)
+        code, details = self._judged(attempt, code, details)
+        self._finish(code, details, attempt.decided_by)
 
     def _judged(self, attempt: ClientCall, code: StatusCode, details: str) -> tuple[StatusCode, str]:
         """The status that the caller sees, for the one that the attempt ended with."""
@@ -342,7 +344,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             self._parent.leave(self)
             self._parent = None
         self.method.channel.call_over(self)
-        if code is StatusCode.OK:
+        if code is OK:
             self.method.channel.tally.succeeded += 1
         else:
             self.method.channel.tally.failed += 1
@@ -457,7 +459,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
 
     def raise_for_status(self) -> None:
         """Raise for a call that is over and not OK."""
-        if self._code is None or self._code is StatusCode.OK:
+        if self._code is None or self._code is OK:
             return
         if self.cancelled():
             raise asyncio.CancelledError(self._details)
@@ -503,7 +505,7 @@ class UnaryResponse(Call[Request, Response]):
     def take_response(self) -> Response:
         """The response of a call that is over, as often as one likes. Raises as `await` does."""
         if not self._has_response:
-            if self._code is not StatusCode.OK:
+            if self._code is not OK:
                 self.raise_for_status()
             assert self._message is not None
             self._response = self._deserialize(self._message)
@@ -519,11 +521,11 @@ class UnaryResponse(Call[Request, Response]):
         lies unread in one call would hold the connection's window, which the others need."""
         inbox = attempt.inbox
         count = len(inbox)
-        if code is StatusCode.OK and count == 1:
+        if code is OK and count == 1:
             self._message = inbox.take()
             return code, details
         inbox.discard()
-        if code is StatusCode.OK:
+        if code is OK:
             return StatusCode.UNIMPLEMENTED, f"the server sent {count} responses with OK; exactly one is required"
         return code, details
 
