@@ -11,6 +11,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,9 @@ _HOLD_S: Final = 3.0
 """About how long one takes, for the progress bar."""
 
 IMPORTS: Final = ("grpc_core", "grpc_core.aio", "grpc", "grpc.aio", "grpclib.client", "connectrpc.client")
+FIRST_CHANNEL: Final = ", first channel"
+"""Follows a module in the name of what is measured when a channel is made, too, and closed."""
+CHANNELS: Final = tuple(module + FIRST_CHANNEL for module in ("grpc_core", "grpc_core.aio", "grpc", "grpc.aio"))
 DISTRIBUTIONS: Final = {
     "grpcio": ("grpcio", "typing_extensions"),
     "grpclib": ("grpclib", "h2", "hpack", "hyperframe", "multidict"),
@@ -47,7 +51,7 @@ class Footprint:
     memory_kib: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     """What is held -> a pairing -> KiB for each, of the server and of the client."""
     import_ms: dict[str, list[float]] = field(default_factory=dict)
-    """A module -> CPU milliseconds that its import takes, turn by turn."""
+    """A module, or one and its first channel -> CPU milliseconds that takes, turn by turn."""
     size_mib: dict[str, float] = field(default_factory=dict)
     """A library -> MiB of its files, with what it needs."""
     failures: dict[str, str] = field(default_factory=dict)
@@ -90,18 +94,31 @@ def import_cpu_ms(statement: str) -> float:
     return (usage.ru_utime + usage.ru_stime) * 1e3
 
 
-def imports(turns: int, progress: Progress, modules: Sequence[str] = IMPORTS) -> dict[str, list[float]]:
-    """A module -> what its import adds to an interpreter's CPU time, turn by turn; absent ones are left out."""
-    modules = [module for module in modules if importlib.util.find_spec(module.partition(".")[0])]
-    times: dict[str, list[float]] = {module: [] for module in modules}
+def imports(turns: int, progress: Progress, names: Sequence[str] = (*IMPORTS, *CHANNELS)) -> dict[str, list[float]]:
+    """A name -> what that adds to an interpreter's CPU time, turn by turn; absent modules are left out."""
+    statements = {name: _statement(name) for name in names if importlib.util.find_spec(re.split("[.,]", name)[0])}
+    times: dict[str, list[float]] = {name: [] for name in statements}
     for turn in range(turns + 1):
-        progress.step(0.15 * len(modules), "imports")
+        progress.step(0.15 * len(statements), "imports")
         empty_ms = import_cpu_ms("pass")
-        for module in modules:
-            took_ms = import_cpu_ms(f"import {module}") - empty_ms
+        for name, statement in statements.items():
+            took_ms = import_cpu_ms(statement) - empty_ms
             if turn:  # The first only fills the disk's cache, and writes bytecode.
-                times[module].append(took_ms)
+                times[name].append(took_ms)
     return times
+
+
+def _statement(name: str) -> str:
+    module = name.removesuffix(FIRST_CHANNEL)
+    if module == name:
+        return f"import {module}"
+    if not module.endswith(".aio"):
+        return f"import {module} as grpc; grpc.insecure_channel('127.0.0.1:1').close()"
+    return (
+        f"import asyncio, {module} as aio\n"
+        "async def main(): await aio.insecure_channel('127.0.0.1:1').close()\n"
+        "asyncio.run(main())"
+    )
 
 
 def sizes() -> dict[str, float]:
@@ -136,7 +153,7 @@ def _holds(pairings: Iterable[Pairing]) -> Iterator[tuple[str, Pairing]]:
 
 def duration_s(turns: int) -> float:
     """About how long `run` takes, for the progress bar."""
-    return _HOLD_S * len(list(_holds(ALONE))) + 0.15 * len(IMPORTS) * (turns + 1)
+    return _HOLD_S * len(list(_holds(ALONE))) + 0.15 * len((*IMPORTS, *CHANNELS)) * (turns + 1)
 
 
 def run(*, turns: int, progress: Progress | None = None, numbers: dict[str, int] | None = None) -> Footprint:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.footprint import median_ratio
+from benchmarks.footprint import FIRST_CHANNEL, median_ratio
 from benchmarks.record import Record
 from benchmarks.workloads import CONNECTIONS, STREAMS
 
@@ -135,8 +135,11 @@ TARGETS: Final = (
         for what, text in ((CONNECTIONS, "idle connection"), (STREAMS, "open stream"))
         for index, end in enumerate(("server", "client"))
     ),
-    Target("import of the blocking API", "grpc", 0.5, _import("grpc_core", "grpc"), True, False),
-    Target("import of the asyncio API", "grpc.aio", 0.5, _import("grpc_core.aio", "grpc.aio"), True, False),
+    *(
+        Target(f"import of the {face} API{more}", theirs, 0.5, _import(ours + more, theirs + more), True, False)
+        for more in ("", FIRST_CHANNEL)
+        for face, ours, theirs in (("blocking", "grpc_core", "grpc"), ("asyncio", "grpc_core.aio", "grpc.aio"))
+    ),
     Target("unary 100 B, calls per CPU-second of the server, h2load", "grpc-go", None, _load("grpc-go"), has_tls=False),
 )
 

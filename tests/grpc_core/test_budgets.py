@@ -165,6 +165,10 @@ async def client_end() -> AsyncIterator[tuple[ClientEnd, Callable[[bytes], Any]]
     await end.channel.close(None)
 
 
+OF_OTHER_PYTHONS = 1.0 if sys.version_info[:2] == (3, 11) else 1.05
+"""Budgets of memory are CPython 3.11's: objects of later versions have other sizes."""
+
+
 def within(what: str, measured: float, budget: float, path: str) -> None:
     """Not more than the budget; `path` is where to look when it is."""
     print(f"{what}: {measured:.2f}, budget {budget}")
@@ -217,7 +221,8 @@ def test_allocations_per_unary_rpc(end: str, blocks: float) -> None:
     program = [sys.executable, "-m", "tests.grpc_core.test_budgets", end]
     ran = subprocess.run(program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    within(f"blocks allocated by the {end}", float(ran.stdout), blocks, SERVER_PATH if end == "server" else CLIENT_PATH)
+    path = SERVER_PATH if end == "server" else CLIENT_PATH
+    within(f"blocks allocated by the {end}", float(ran.stdout), blocks * OF_OTHER_PYTHONS, path)
 
 
 def test_a_unary_rpc_leaves_no_memory_behind() -> None:
@@ -326,7 +331,7 @@ def test_memory_of_an_idle_connection(end: Callable[[], Coroutine[Any, Any, floa
     """One that has made a call, on a transport that is not asyncio's, whose own 1.5 KiB are not counted."""
     measured = [VirtualClock().run(end()) for _ in range(2)]
     assert measured[0] == pytest.approx(measured[1], rel=0.02), "it is the same each time"
-    within(f"KiB of {end.__name__}", measured[1], kib, path)
+    within(f"KiB of {end.__name__}", measured[1], kib * OF_OTHER_PYTHONS, path)
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
