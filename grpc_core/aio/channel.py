@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self
@@ -14,7 +15,7 @@ from grpc_core.aio.dialing import Connector
 from grpc_core.aio.hedges import Hedges
 from grpc_core.aio.held import HeldStreamStreamCall, HeldUnaryStreamCall
 from grpc_core.aio.interceptors import Step, client_steps
-from grpc_core.aio.link import Link
+from grpc_core.aio.link import Activity, Link
 from grpc_core.aio.streaming import RequestIterator, StreamUnaryCall
 from grpc_core.aio.streams import StreamCalls
 from grpc_core.compression import Coding, coding_of
@@ -226,6 +227,7 @@ class Channel(StreamCalls):
         self.user_agent = " ".join(
             part for part in (settings.primary_user_agent, USER_AGENT, settings.secondary_user_agent) if part
         )
+        self._activity = Activity()
         self.link = Link(parsed, settings, credentials, tap, connector, self._activity)
         self._keeps_secrets = credentials.keeps_secrets
         self._call_credentials = credentials.call_credentials
@@ -237,8 +239,7 @@ class Channel(StreamCalls):
         self._retries = settings.retries_enabled
         self._retry_bytes_max = settings.retry_bytes_max
         self.is_closed = False
-        self._calls: set[Running] = set()
-        self._calls_begun = 0
+        self._calls: set[Running] = self._activity.calls
         self.tally = CallTally()
         if settings.is_introspected:
             register_channel(self)
@@ -335,6 +336,11 @@ class Channel(StreamCalls):
     ) -> None:
         await self.close()
 
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Nobody can make a call any more, and none runs: whoever has one, or its method, has the channel."""
+        if not getattr(self, "is_closed", True) and not _is_finalizing():  # not there when the arguments were wrong
+            self.link.abandon()
+
     # -- for calls -----------------------------------------------------------------------------------------------------
 
     def settings(
@@ -377,11 +383,7 @@ class Channel(StreamCalls):
     def call_started(self, call: Running) -> None:
         """A call belongs to this channel until it is over: who only keeps the result alive keeps the call."""
         self._calls.add(call)
-        self._calls_begun += 1
-
-    def _activity(self) -> tuple[int, bool]:
-        """(calls ever begun, whether one runs), for the link's idleness."""
-        return self._calls_begun, bool(self._calls)
+        self._activity.calls_begun += 1
 
     def call_over(self, call: Running) -> None:
         """The call has its status."""

@@ -13,6 +13,7 @@ A call that finds no connection waits for one; it fails at once in TRANSIENT_FAI
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import socket
@@ -38,9 +39,22 @@ from grpc_core.resolver import Pacing, found, interleaved, is_name
 from grpc_core.target import Address, Target
 from http2.aio.transport import Tap
 
-Activity = Callable[[], tuple[int, bool]]
 CLOSE_TIMEOUT_S = 1.0
 """So long a channel that is closed waits for what it says last to leave, and for the server to close too."""
+
+
+class Activity:
+    """The calls of a channel, as far as its link has to know of them: without any it goes idle in time.
+
+    The link does not know the channel, and so can neither keep it nor be kept by it.
+    """
+
+    __slots__ = ("calls", "calls_begun")
+
+    def __init__(self) -> None:
+        self.calls: set[Any] = set()
+        """Those that run."""
+        self.calls_begun = 0
 
 
 class ConnectFailed(Exception):
@@ -57,12 +71,9 @@ class Link:
         credentials: ChannelCredentials,
         tap: Tap | None = None,
         connector: Connector | None = None,
-        activity: Activity = lambda: (0, False),
+        activity: Activity | None = None,
     ) -> None:
-        """`activity` gives (calls ever begun, whether one runs): without calls the link goes idle in time.
-
-        Raises ValueError for a proxy that is configured and cannot be understood.
-        """
+        """Raises ValueError for a proxy that is configured and cannot be understood."""
         self._options = options
         self.target_text = target.text
         self.trace = Trace(time.time, "Channel")
@@ -75,7 +86,7 @@ class Link:
             self._names = (proxy.address,)
         self._looks_up = connector is None
         self._dialer = Dialer(target, options, credentials, tap, connector, proxy)
-        self._activity = activity
+        self._activity = activity or Activity()
         self._balances = options.lb_policy == ROUND_ROBIN
         self.state = ChannelConnectivity.IDLE
         self._subchannels: dict[Address | None, Subchannel] = {}
@@ -87,6 +98,7 @@ class Link:
         self._state_waiters: list[asyncio.Future[None]] = []
         self._last_error = ""
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def tried(self) -> tuple[Attempt, ...]:
@@ -133,6 +145,7 @@ class Link:
                 self._begin_to_connect()
 
     def _begin_to_connect(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._watch_idleness()
         if self._balances:
             self._set_state(ChannelConnectivity.CONNECTING)
@@ -157,10 +170,7 @@ class Link:
 
     async def close(self) -> None:
         """Close every connection: gracefully where calls are still running."""
-        self._set_state(ChannelConnectivity.SHUTDOWN)
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        stopping = self._stop()
+        stopping = self._shut_down()
         if stopping:
             await asyncio.wait(stopping)
         for future, _ in self._waiting:
@@ -174,6 +184,25 @@ class Link:
             protocol.kill()
         if protocols:
             await asyncio.wait([protocol.closed for protocol in protocols], timeout=CLOSE_TIMEOUT_S)
+
+    def abandon(self) -> None:
+        """Close every connection, and wait for nothing. From any thread, also when the event loop has ended."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                self._loop.call_soon_threadsafe(self._abandon)
+
+    def _abandon(self) -> None:
+        self._shut_down()
+        for protocol in self._dialer.shut_down():
+            if protocol.has_said_all:
+                protocol.kill()
+
+    def _shut_down(self) -> list[asyncio.Task[None]]:
+        """Never connect again. What has to be waited for until that has stopped."""
+        self._set_state(ChannelConnectivity.SHUTDOWN)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        return self._stop()
 
     # -- resolving -----------------------------------------------------------------------------------------------------
 
@@ -299,13 +328,13 @@ class Link:
         timeout_s = self._options.idle_timeout_s
         if timeout_s < math.inf and self._idle_timer is None:
             loop = asyncio.get_running_loop()
-            idle = Idle(loop.time(), timeout_s, self._activity()[0])
+            idle = Idle(loop.time(), timeout_s, self._activity.calls_begun)
             self._idle_timer = loop.call_at(idle.due, self._on_idle_timer, idle)
 
     def _on_idle_timer(self, idle: Idle) -> None:
         self._idle_timer = None
         loop = asyncio.get_running_loop()
-        if not idle.poll(loop.time(), *self._activity()):
+        if not idle.poll(loop.time(), self._activity.calls_begun, bool(self._activity.calls)):
             self._idle_timer = loop.call_at(idle.due, self._on_idle_timer, idle)
             return
         self._stop()

@@ -340,3 +340,105 @@ def test_a_call_that_nobody_keeps_is_kept_by_its_channel() -> None:
             assert not channel._calls
 
     run(main())
+
+
+# -- a channel that nobody has any more --------------------------------------------------------------------------------
+
+
+class Connected:
+    """A channel with a connection to a server: `let_go` forgets the channel, `gone` waits for the connection's end."""
+
+    def __init__(self, server: aio.Server, channel: aio.Channel) -> None:
+        self.channels = [channel]
+        (self.protocol,) = server._protocols
+
+    def let_go(self) -> None:
+        self.channels.clear()
+
+    async def gone(self) -> None:
+        await self.protocol.closed
+        termination = self.protocol.connection.termination
+        assert termination is not None
+        assert termination.is_clean, termination
+
+
+async def connected(server: aio.Server, port: int) -> Connected:
+    channel = aio.insecure_channel(f"127.0.0.1:{port}")
+    assert await method(channel)(b"x") == b"x"
+    return Connected(server, channel)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_channel_that_nobody_has_any_more_closes_its_connection(elsewhere: bool) -> None:
+    """By counting references, in whatever thread the last one goes; as grpcio's does."""
+
+    async def main() -> None:
+        async with serving() as (server, port):
+            one = await connected(server, port)
+            gc.disable()
+            try:
+                await asyncio.to_thread(one.let_go) if elsewhere else one.let_go()
+                await one.gone()
+            finally:
+                gc.enable()
+
+    run(main())
+
+
+def test_a_channel_lives_as_long_as_its_methods_and_calls() -> None:
+    async def main() -> None:
+        go, begun = asyncio.Event(), Events()
+
+        async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+            begun()
+            await go.wait()
+            return request
+
+        async with serving({"Handle": handle}) as (server, port):
+            one = await connected(server, port)
+            echo = method(one.channels[0])
+            call = method(one.channels[0], "Handle")(b"y")
+            await begun.count(1)
+            one.let_go()
+            gc.collect()
+            assert await echo(b"x") == b"x"
+            del echo
+            gc.collect()
+            go.set()
+            assert await call == b"y"
+            assert len(server._protocols) == 1
+            del call
+            gc.collect()
+            await one.gone()
+
+    run(main())
+
+
+def test_a_channel_that_connects_in_vain_stops_when_nobody_has_it() -> None:
+    async def main() -> None:
+        channel = aio.insecure_channel(NOBODY)
+        assert (await status_of(method(channel)(b"")))[0] is StatusCode.UNAVAILABLE
+        (connecting,) = asyncio.all_tasks() - {asyncio.current_task()}
+        del channel
+        gc.collect()
+        await asyncio.wait([connecting])
+        assert connecting.cancelled()
+
+    run(main())
+
+
+def test_a_channel_that_is_let_go_after_its_event_loop_says_nothing() -> None:
+    channels = []
+
+    async def main() -> None:
+        async with serving() as (server, port):
+            one = await connected(server, port)
+            channels.extend(one.channels)
+            await server.stop(None)
+            await one.gone()
+            while channels[0].get_state() is ChannelConnectivity.READY:
+                await channels[0].wait_for_state_change(ChannelConnectivity.READY)
+
+    asyncio.run(main())
+    channels.clear()
+    gc.collect()

@@ -5,6 +5,7 @@ What concerns a whole process is tried in one of its own: a program runs with wa
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -55,6 +56,20 @@ def run(program: str) -> list[str]:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout.splitlines()
+
+
+def test_a_channel_that_nobody_has_any_more_closes_its_connection() -> None:
+    with joined("plait-plait", lambda grpc: {}) as peers:
+        engine = peers.server.engine
+
+        async def closed() -> None:
+            await asyncio.wait([protocol.closed for protocol in engine._protocols])
+
+        channel = grpc_core.insecure_channel(f"127.0.0.1:{peers.port}")
+        grpc_core.channel_ready_future(channel).result(PATIENCE_S)
+        assert len(engine._protocols) == 1
+        del channel
+        loop.current().run(closed())
 
 
 def test_an_import_starts_nothing() -> None:
