@@ -200,7 +200,8 @@ class Rpc:
         except asyncio.CancelledError:
             # A thread cannot be stopped, and a handler that still runs still counts; nobody is told how it ends.
             await asyncio.wait([running])
-            running.exception()
+            if running.exception() is None and inspect.iscoroutine(made := running.result()):
+                made.close()  # else it would complain that nobody has awaited it
             raise
 
     def _unless_over(self, work: Callable[[], Any]) -> Any:

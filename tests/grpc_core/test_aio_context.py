@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -382,6 +383,34 @@ def test_a_plain_function_goes_on_after_its_call_was_cancelled() -> None:
             assert await method(channel)(b"x") == b"x"
             go_on.set()
             assert await ended.count(1) == [False]
+
+    run(main())
+
+
+def test_a_coroutine_that_a_plain_function_gives_too_late_is_closed() -> None:
+    """Left alone, it would warn that nobody has awaited it."""
+
+    async def main() -> None:
+        started, go_on = threading.Event(), threading.Event()
+        given: list[Coroutine[Any, Any, bytes]] = []
+
+        async def answer() -> bytes:
+            return b""
+
+        def handle(request: bytes, context: SyncServicerContext) -> Coroutine[Any, Any, bytes]:
+            started.set()
+            assert go_on.wait(10)
+            given.append(answer())
+            return given[0]
+
+        async with joined({"Handle": handle}) as (server, channel):
+            call = method(channel, "Handle")(b"")
+            assert await asyncio.get_running_loop().run_in_executor(None, started.wait, 10)
+            call.cancel()
+            assert await method(channel)(b"x") == b"x"
+            go_on.set()
+            await handlers_end(server)
+        assert inspect.getcoroutinestate(given[0]) == inspect.CORO_CLOSED
 
     run(main())
 
