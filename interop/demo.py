@@ -20,7 +20,7 @@ async def _with_grpcio(target: str, emit: Emit) -> None:
     try:
         import grpc
     except ImportError:
-        raise Missing("grpcio is not installed (make test installs it)")
+        raise Missing("grpcio is not installed for this Python: pip install grpcio")
     emit(f"==> grpcio {grpc.__version__} calls the same server")
     async with grpc.aio.insecure_channel(target) as channel:
         say_hello: Any = channel.unary_unary(

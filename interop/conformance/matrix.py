@@ -31,7 +31,7 @@ from interop.conformance.peers.running import ADDRESS, running
 from interop.conformance.report import stimulus
 from interop.conformance.run import Result, Unusable
 from interop.conformance.sockets import Endpoint
-from interop.peers.peer import BuildFailed, Missing
+from interop.peers.peer import BuildFailed, Missing, NeedsCheckout
 from interop.peers.process import StartFailed, serving
 
 SERVER: Final = "server"
@@ -91,6 +91,11 @@ class Row:
 
     problem: str = ""
     lines: tuple[CaseLine, ...] = ()
+
+    @property
+    def absence(self) -> str:
+        """Why there are no lines, in sentences."""
+        return f"{self.problem}. To install: {self.install}." if self.install else f"{self.problem}."
 
     @property
     def key(self) -> str:
@@ -204,7 +209,7 @@ def run_server(peer: ServerPeer, cases: Sequence[Case], plan: server.Plan, on_re
                 plan = dataclasses.replace(plan, needs=plan.needs | {"hold"})
             results = server.run_cases(cases, endpoint, target, plan, on_result)
     except (Missing, BuildFailed, StartFailed, Unusable, OSError) as error:
-        return dataclasses.replace(row, problem=_problem(error))
+        return _absent(row, error)
     return dataclasses.replace(row, lines=case_lines(results))
 
 
@@ -222,7 +227,7 @@ def run_grpc_server(
             target = grpc_server.reference(endpoint, Target("http", running_server.address, "/"))
             results = server.run_cases(cases, endpoint, target, grpc_server.of_calls(plan), on_result)
     except (Missing, BuildFailed, StartFailed, Unusable, OSError) as error:
-        return dataclasses.replace(row, problem=_problem(error))
+        return _absent(row, error)
     return dataclasses.replace(row, lines=case_lines(results))
 
 
@@ -263,8 +268,14 @@ def _run_client(
             deliveries = peer.deliveries or plan.deliveries
             results = client_command.run_cases(bench, cases, deliveries, plan.parallel, update)
     except (Missing, BuildFailed, StartFailed, Unusable, OSError) as error:
-        return dataclasses.replace(row, problem=_problem(error))
+        return _absent(row, error)
     return dataclasses.replace(row, lines=case_lines(results))
+
+
+def _absent(row: Row, error: Exception) -> Row:
+    """The row of what cannot be tested: why, and how it is installed, where that would help and is not said yet."""
+    helps = not isinstance(error, NeedsCheckout) and row.install not in str(error)
+    return dataclasses.replace(row, problem=_problem(error), install=row.install if helps else "")
 
 
 def _problem(error: Exception) -> str:

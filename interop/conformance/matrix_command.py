@@ -154,7 +154,7 @@ def merged(known: Matrix, new: Matrix) -> Matrix:
 
 def _told(row: Row) -> str:
     if row.problem:
-        return f"{row.problem}; to install: {row.install}"
+        return row.absence
     broken = ", ".join(f"{row.broke(level)} {level.name}" for level in sorted(Level, reverse=True))
     return f"{row.version:12} {len(row.ran)} cases: {row.broke(None)} passed, broke {broken}"
 

@@ -52,7 +52,7 @@ def as_html(matrix: Matrix, findings: Sequence[Finding]) -> str:
         if present := [row for row in rows if not row.problem]:
             parts.append(f"<h2>{title}</h2>")
             parts.append(_table(present, f"{title}, by section"))
-        absent = [f"{row.title}: {row.problem}. To install: {row.install}." for row in rows if row.problem]
+        absent = [f"{row.title}: {row.absence}" for row in rows if row.problem]
         if absent:
             parts.append("<p>Not run:</p><ul>" + "".join(f"<li>{escape(text)}</li>" for text in absent) + "</ul>")
     parts += [_peer(row, findings) for row in matrix.rows if not row.problem]

@@ -96,7 +96,7 @@ def _overview(rows: Sequence[Row]) -> str:
 
 
 def _absent(rows: Sequence[Row]) -> str:
-    lines = [f"- {row.title}: {row.problem}. To install: {row.install}." for row in rows if row.problem]
+    lines = [f"- {row.title}: {row.absence}" for row in rows if row.problem]
     return "\n".join(["Not run:\n", *lines]) if lines else ""
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interop.peers.peer import BuildFailed, Missing
+from interop.peers.peer import BuildFailed, Missing, NeedsCheckout
 
 BUILDS = Path(__file__).parent.parent / ".build"
 TIMEOUT_S = 540.0
@@ -46,9 +46,7 @@ def built(recipe: Recipe, sources: Path, builds: Path = BUILDS) -> tuple[Path, s
     """The folder with the build, made if need be, and how it came about. Raises Missing and BuildFailed."""
     files = sorted(path for pattern in recipe.patterns for path in sources.glob(pattern))
     if not any(sources.glob(recipe.patterns[0])):
-        raise Missing(
-            f"the {recipe.language} sources are not part of an installed Plait: run from a checkout of the repository"
-        )
+        raise NeedsCheckout(f"the {recipe.language} sources are")
     begin_s = time.monotonic()
     place = builds / f"{recipe.stem}-{_digest(sources, files)}"
     if place.is_dir():

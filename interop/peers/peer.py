@@ -12,6 +12,13 @@ class Missing(Exception):
     """The peer, or something that it needs, is not on this machine. The text names it."""
 
 
+class NeedsCheckout(Missing):
+    """Something that the repository holds and an installed distribution does not."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} not part of an installed Plait: run from a checkout of the repository")
+
+
 class BuildFailed(Exception):
     """The peer's toolchain is here and did not build it. `output` is what it printed."""
 

@@ -22,7 +22,7 @@ from interop.conformance.peers.peer import (
 )
 from interop.conformance.run import KNOWN_BODY, Delivery
 from interop.peers.builds import Recipe, built
-from interop.peers.peer import Missing
+from interop.peers.peer import Missing, NeedsCheckout
 
 HANDLER = "a handler that answers after the whole request"
 BACKEND = "an HTTP/1.1 backend that answers after the whole request"
@@ -42,7 +42,7 @@ def own_program(name: str) -> str:
     """A file of `programs/`. Raises Missing: an installed distribution holds the Python ones only."""
     path = PROGRAMS / name
     if not path.exists():
-        raise Missing(f"{name} is not part of an installed Plait: run from a checkout of the repository")
+        raise NeedsCheckout(f"{name} is")
     return str(path)
 
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from interop.peers.builds import BUILDS, Recipe, built
-from interop.peers.peer import Commands
+from interop.peers.peer import Commands, NeedsCheckout
 
 SOURCES = Path(__file__).parent
 
@@ -48,7 +48,10 @@ def commands(sources: Path = SOURCES, builds: Path = BUILDS) -> Commands:
 
 
 def pinned_version(sources: Path) -> str:
-    """The version of grpc-go that the sources name."""
-    required = (sources / "go.mod").read_text()
+    """The version of grpc-go that the sources name. Raises NeedsCheckout without them."""
+    try:
+        required = (sources / "go.mod").read_text()
+    except FileNotFoundError:
+        raise NeedsCheckout("the Go sources are")
     found = re.search(r"^\s*(?:require )?google\.golang\.org/grpc (v\S+)", required, re.MULTILINE)
     return found[1] if found else "of unknown version"

@@ -194,7 +194,7 @@ def test_who_is_not_here_is_told_and_is_no_failure(
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     assert main(["conformance", "matrix", "PNG-01", "--only", "nginx"]) == 0
     said = capfd.readouterr().err
-    assert "not here: the program nginx is not on the path; to install: apt-get install nginx" in said
+    assert "not here: the program nginx is not on the path. To install: apt-get install nginx." in said
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
