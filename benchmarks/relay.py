@@ -62,7 +62,10 @@ class _End(asyncio.Protocol):
             if data:
                 transport.write(data)
             else:
-                transport.write_eof()
+                try:
+                    transport.write_eof()
+                except OSError:  # ENOTCONN: whom it was for has reset the connection; asyncio will tell
+                    return transport.abort()
         if self._late:
             self._loop.call_at(self._late[0][0], self._say)
         return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import scaling
+from benchmarks import relay, scaling
 from benchmarks.scaling import QUICK, Plan
 from benchmarks.scaling_page import NO_GC, Curve, Flow, findings, optimum, write
 
@@ -95,9 +97,9 @@ def test_the_relay_carries_all_octets_in_order_and_late() -> None:
             writer.close()
 
         server = await asyncio.start_server(echo, "127.0.0.1", 0)
-        relay.stdin.write(f"{server.sockets[0].getsockname()[1]} 0.05\n".encode())
-        relay.stdin.flush()
-        port = int(relay.stdout.readline())
+        process.stdin.write(f"{server.sockets[0].getsockname()[1]} 0.05\n".encode())
+        process.stdin.flush()
+        port = int(process.stdout.readline())
         loop = asyncio.get_running_loop()
         start = loop.time()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -111,11 +113,35 @@ def test_the_relay_carries_all_octets_in_order_and_late() -> None:
         return received, took
 
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-m", "benchmarks.relay"], stdin=pipe, stdout=pipe) as relay:
+    with subprocess.Popen([sys.executable, "-m", "benchmarks.relay"], stdin=pipe, stdout=pipe) as process:
         received, took = asyncio.run(main())
-        relay.stdin.close()
+        process.stdin.close()
     assert received == payload
     assert took >= 0.05, "a round trip"
+
+
+def test_the_relay_takes_it_quietly_that_nobody_is_there_to_hear_the_end() -> None:
+    class Near(relay._End):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set_result(None)
+
+    async def main() -> None:
+        nonlocal lost
+        loop = asyncio.get_running_loop()
+        lost = loop.create_future()
+        near, far = Near(0.0), relay._End(0.0)
+        near.other, far.other = far, near
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            await loop.create_connection(lambda: near, *listener.getsockname())
+            peer, _ = listener.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets
+        peer.close()
+        far.eof_received()
+        await asyncio.wait_for(lost, 30)
+
+    lost: asyncio.Future[None]
+    asyncio.run(main())
 
 
 def test_the_command_says_how_it_is_used() -> None:
