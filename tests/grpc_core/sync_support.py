@@ -74,6 +74,20 @@ class Peers(NamedTuple):
         error: Any = caught.value
         return status(error)
 
+    def stalled(self, progress: Callable[[], int]) -> int:
+        """Wait until a sender makes no more progress, and return how far it came.
+
+        Progress is looked at after round trips on the same connection, in which a sender that has room would have sent:
+        calls without messages, which need no window, of a method that nobody has.
+        """
+        before, quiet = -1, 0
+        while quiet < 20:
+            code, _ = self.status_of(lambda: self.method("nobody_has", "stream_unary")(iter(())))
+            assert code == "UNIMPLEMENTED"
+            quiet = quiet + 1 if progress() == before else 0
+            before = progress()
+        return before
+
 
 def status(call: Any) -> tuple[str, str]:
     """(code, details) of a call or an error. C-core says "Stream removed (...)" of what its own side has ended."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -337,11 +336,13 @@ def test_one_channel_makes_no_connection_until_it_is_used() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS[:3])
 def test_a_slow_reader_holds_back_a_fast_writer(pair: str) -> None:
-    """Both ways: what is not taken is not made. 1,000 messages of 64 KiB, of which the first is taken after a while.
+    """Both ways: what is not taken is not made. 1,000 messages of 64 KiB, of which one is taken until no more is made.
 
     C-core has been seen to let 13 MB into its windows and buffers.
     """
     made: list[int] = []
+    sent: list[int] = []
+    begun, go_on = Gate(), Gate()
     message = bytes(65_536)
 
     def us_many(request: bytes, context: Any) -> Iterator[bytes]:
@@ -351,23 +352,23 @@ def test_a_slow_reader_holds_back_a_fast_writer(pair: str) -> None:
 
     def su_slow(requests: Iterator[bytes], context: Any) -> bytes:
         count = len(next(requests))
-        time.sleep(0.3)
-        taken.append(len(sent))
+        begun.open()
+        go_on.wait()
         return b"%d" % (count + sum(map(len, requests)))
 
     with joined(pair, lambda grpc: {"us_many": us_many, "su_slow": su_slow}) as peers:
         call = peers.method("us_many", "unary_stream")(b"")
         next(call)
-        time.sleep(0.3)
-        assert len(made) < 900, "responses are made although nobody takes them"
+        assert peers.stalled(lambda: len(made)) < 900, "responses are made although nobody takes them"
         assert sum(1 for _ in call) == 999
-        sent: list[int] = []
-        taken: list[int] = []
 
         def requests() -> Iterator[bytes]:
             for number in range(1000):
                 sent.append(number)
                 yield message
 
-        assert peers.method("su_slow", "stream_unary")(requests()) == b"%d" % (1000 * 65_536)
-        assert taken[0] < 900, "requests are made although nobody takes them"
+        slow = peers.method("su_slow", "stream_unary").future(requests())
+        begun.wait()
+        assert peers.stalled(lambda: len(sent)) < 900, "requests are made although nobody takes them"
+        go_on.open()
+        assert slow.result(PATIENCE_S) == b"%d" % (1000 * 65_536)
