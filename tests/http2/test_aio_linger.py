@@ -303,6 +303,51 @@ def test_a_client_that_has_said_all_does_not_wait_for_the_server() -> None:
     run(main())
 
 
+def test_the_last_response_over_tls_reaches_a_client_that_goes_on_sending(
+    tls_files: TlsFiles, server_ends: asyncio.Event
+) -> None:
+    async def main() -> None:
+        called, go = asyncio.Event(), asyncio.Event()
+
+        async def handler(request: Request) -> None:
+            called.set()
+            await go.wait()
+            await request.respond(200, (), BODY)
+
+        async with await serve(handler, ssl=server_ssl_context(tls_files.cert, tls_files.key)) as server:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
+            connects = client_ssl_context(tls_files.cert)
+            reader, writer = await asyncio.open_connection(sock=sock, ssl=connects, server_hostname="localhost")
+            window = 1 << 30
+            writer.write(
+                PREFACE + build_settings({4: window}) + SETTINGS_ACK + build_window_update(0, window) + REQUEST
+            )
+            await called.wait()
+            (protocol,) = server._connections
+            protocol.shut_down()
+            await next_frame(reader, GOAWAY)
+            writer.write(build_ping(b"goodbye?", ack=True))
+            await next_frame(reader, GOAWAY)
+            writer.transport.pause_reading()
+            go.set()
+            await server_ends.wait()
+            await turns_of_the_loop()
+            for _ in range(2):  # to asyncio's TLS the first would be an error, on which the second meets no socket
+                writer.write(build_window_update(0, 1))
+                await turns_of_the_loop()
+            writer.transport.resume_reading()
+            content = 0
+            while content < len(BODY):
+                content += len((await next_frame(reader, DATA))[2])
+            writer.close()
+            await protocol.finished
+
+    run(main())
+
+
 def test_over_tls_the_client_may_close_and_is_not_waited_for_long(tls_files: TlsFiles) -> None:
     """It knows from GOAWAY that there is no more to come; whoever stays is left."""
 
