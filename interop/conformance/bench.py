@@ -363,16 +363,19 @@ class Bench:
     """Where a client is tested: over TCP, or with `tls` over TLS with a certificate that is made here.
 
     `authority` is the file with what the client must trust. `timeout_s` is how long it may take to connect, to answer
-    and to tell its user. Cases may be run by several threads at once.
+    and to tell its user; `second_chances`, how many cases that hung are run again with more time. Cases may be run by
+    several threads at once.
     """
 
     cannot_send = NO_METHOD
     """Why a case is skipped that wants of the client what it cannot do (`Client.can_send`)."""
 
-    def __init__(self, client: Client, *, tls: bool = False, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, client: Client, *, tls: bool = False, timeout_s: float = 5.0, second_chances: int = SECOND_CHANCES
+    ) -> None:
         self.client = client
         self.timeout_s = timeout_s
-        self._second_chances = SECOND_CHANCES
+        self._second_chances = second_chances
         self._lock = threading.Lock()
         self.host = "localhost" if tls else ADDRESS
         self.tls: certificate.Certificate | None = None

@@ -58,6 +58,9 @@ class Plan:
     needs: frozenset[str] = frozenset()
     """Needs of cases (`Case.needs`) that this server serves besides."""
 
+    second_chances: int = SECOND_CHANCES
+    """So many cases that hung are run again, with more time."""
+
     run_case: Callable[[Case, SocketConnector, Target, Options], Result] = run_case
     excuses: bool = True
     """Whether a case counts as skipped that a server has answered before it could be asked: see `undecided`."""
@@ -115,7 +118,7 @@ def run_cases(
             tls_context(case.behaviour.tls)  # made here, and not by two threads at once
     jobs = [(case, delivery) for case in cases for delivery in plan.deliveries]
     order = sorted(range(len(jobs)), key=lambda number: -jobs[number][0].patience_s)
-    watch = _Watch(endpoint, on_result)
+    watch = _Watch(endpoint, plan.second_chances, on_result)
     pool = ThreadPoolExecutor(plan.parallel, "case")
     try:
         futures: dict[int, Future[Result]] = {
@@ -186,13 +189,13 @@ def _is_enough(frame: WireFrame) -> bool:
 class _Watch:
     """Runs cases, and keeps an eye on whether the server is still there."""
 
-    def __init__(self, endpoint: Endpoint, on_result: Callable[[Result], None] | None) -> None:
+    def __init__(self, endpoint: Endpoint, second_chances: int, on_result: Callable[[Result], None] | None) -> None:
         self._endpoint = endpoint
         self._on_result = on_result
         self._lock = threading.Lock()
         self._given_up = ""
         self._failed_in_a_row = 0
-        self._second_chances = SECOND_CHANCES
+        self._second_chances = second_chances
         self._busy: set[SocketConnector] = set()
 
     def interrupt(self) -> None:

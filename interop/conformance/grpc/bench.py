@@ -9,7 +9,7 @@ from interop.conformance.grpc.clients import Function, Program
 from interop.conformance.grpc.run import check, run_case
 from interop.conformance.grpc.tester import GrpcTarget
 from interop.conformance.model import Case, Role
-from interop.conformance.run import Connector, Options, Result, Unusable
+from interop.conformance.run import SECOND_CHANCES, Connector, Options, Result, Unusable
 
 CALLS: Final = GrpcTarget()
 
@@ -19,8 +19,15 @@ class GrpcBench(Bench):
 
     cannot_send = "the client is not told deadlines: its command has no {timeout}"
 
-    def __init__(self, client: Program | Function, *, tls: bool = False, timeout_s: float = 5.0) -> None:
-        super().__init__(client, tls=tls, timeout_s=timeout_s)
+    def __init__(
+        self,
+        client: Program | Function,
+        *,
+        tls: bool = False,
+        timeout_s: float = 5.0,
+        second_chances: int = SECOND_CHANCES,
+    ) -> None:
+        super().__init__(client, tls=tls, timeout_s=timeout_s, second_chances=second_chances)
         self._takes_deadlines = client.takes_deadlines
 
     @property
