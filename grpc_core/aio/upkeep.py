@@ -77,13 +77,7 @@ class Upkeep:
         protocol.schedule_flush()
         if self._farewell is not None:
             self._farewell.cancel()
-        self._farewell = protocol.loop.call_later(answer_s, self._finish_shut_down)
-
-    def _finish_shut_down(self) -> None:
-        """Who has not answered will hardly notice when we close, either: there is no reason to wait for that."""
-        if self._protocol.connection.finish_shut_down():
-            self._protocol.flush()
-            self._protocol.hurry()
+        self._farewell = protocol.loop.call_later(answer_s, protocol.finish_shut_down)
 
     def cancel_timer(self) -> None:
         """Poll no more, until `poll` is called."""

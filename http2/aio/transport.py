@@ -239,6 +239,15 @@ class ConnectionProtocol(asyncio.BufferedProtocol):
         self._deliver(self.connection.next_events())
         self.flush()
 
+    def finish_shut_down(self) -> None:
+        """Wait no longer for the answer to the PING that follows the first GOAWAY.
+
+        A peer that has not answered will hardly notice when we close, either: that is not waited for.
+        """
+        if self.connection.finish_shut_down():
+            self.flush()
+            self.hurry()
+
     def hurry(self) -> None:
         """If the connection is over, close it as soon as the peer has got all that was said."""
         if self._linger is not None:

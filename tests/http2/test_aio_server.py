@@ -26,7 +26,7 @@ from http2.frames import (
     parse_goaway,
     parse_rst_stream,
 )
-from tests.support.aio import hello, joined, next_frame, run, still_serves
+from tests.support.aio import PATIENCE_S, hello, joined, next_frame, run, still_serves
 from tests.support.pair import GET, POST
 
 HANDSHAKE = PREFACE + build_settings({}) + SETTINGS_ACK
@@ -618,6 +618,22 @@ def test_close_does_not_wait_for_a_client_that_does_not_read(server_is_stuck: as
         client._protocol.kill()
         with pytest.raises(TruncatedBody):
             await response.read()
+
+    run(main())
+
+
+def test_close_does_not_spend_its_grace_on_clients_that_are_silent() -> None:
+    async def main() -> None:
+        server = await serve(hello, timeouts=Timeouts(linger_s=PATIENCE_S))
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE + build_frame(HEADERS, 5, 1, Encoder().encode(GET)))
+        await next_frame(reader, DATA)
+        async with asyncio.timeout(PATIENCE_S / 2):
+            await server.close(grace_s=PATIENCE_S)
+        for last_stream_id in (2**31 - 1, 1):
+            assert parse_goaway((await next_frame(reader, GOAWAY))[2])[:2] == (last_stream_id, ErrorCode.NO_ERROR)
+        assert await reader.read() == b""
+        writer.close()
 
     run(main())
 
