@@ -354,9 +354,8 @@ class Connection:
         if stream.send_phase != HEAD_DUE or head.kind == INFORMATIONAL or stream.is_connect:
             raise UsageError(f"no whole response can be sent on stream {stream_id} (RFC 9113 §8.1)")
         length = len(content)
-        declared = self._content_declared(stream, head)
-        if declared >= 0:
-            self._check_content(declared, length, True)
+        if head.content_length >= 0 or stream.is_head or head.status != 200:
+            self._check_content(self._content_declared(stream, head), length, True)
         if length and self._has_room(stream, length):
             stream.send_phase = OVER
             self._emit_response(stream, head, content, trailers)
@@ -537,9 +536,10 @@ class Connection:
         """The record for a stream that the peer opens now. All lower ones are thereby used (§5.1.1)."""
         stream = Stream(stream_id, self.peer.stream_window_bytes, self.local.stream_window_bytes)
         stream.state = OPEN
-        self.streams.by_id[stream_id] = stream
-        self.streams.last_peer_id = stream_id
-        self.streams.peer_open += 1
+        streams = self.streams
+        streams.by_id[stream_id] = stream
+        streams.last_peer_id = stream_id
+        streams.peer_open += 1
         return stream
 
     def stream_closed(self, stream: Stream) -> None:

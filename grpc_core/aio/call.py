@@ -65,23 +65,26 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         self._parent: HandledCall | None = None
         self._retry = None
         self._retry_timer = None
+        self._repeats = 0  # of attempts that the server has not processed
         self.method = method
-        self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._fields: Fields = encode_metadata(settings.metadata)
         self._waiters: list[asyncio.Future[None]] = []
         self._done_callbacks: list[Callable[[Any], None]] = []
         if method.config is not None:
-            settings.apply(method.config)
+            settings = settings.under(method.config)
             self._retry = method.channel.retry(method.config)
             self._hedging = method.channel.hedging(method.config)
+        self._settings = settings
+        timeout = settings.timeout
         parent = HANDLED.get()
         if parent is not None:
             self._parent = parent
-            settings.timeout = parent.limit(settings.timeout)
-        if settings.timeout is not None:
-            self._deadline = self._loop.time() + settings.timeout
-            self._timer = self._loop.call_later(max(settings.timeout, 0), self._on_deadline)
+            timeout = parent.limit(timeout)
+        self._timeout = timeout
+        if timeout is not None:
+            self._deadline = self._loop.time() + timeout
+            self._timer = self._loop.call_later(max(timeout, 0), self._on_deadline)
         method.channel.call_started(self)
         tally = method.channel.tally
         tally.started += 1
@@ -180,7 +183,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         if attempt.is_unprocessed and self._can_repeat(attempt):
             self._attempt = None
             if not attempt.is_unsent:
-                self._settings.attempts += 1
+                self._repeats += 1
             self._start()
             return
         if self._retry is not None and self._tries_again(attempt.code, attempt.trailing_metadata):
@@ -206,7 +209,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         """Begin an attempt: now when there is a connection, else when there is one."""
         if self._code is not None:
             return  # the call that this one is made from has been cancelled
-        if self._settings.timeout is not None and self._settings.timeout <= 0:
+        if self._timeout is not None and self._timeout <= 0:
             self._loop.call_soon(self._on_deadline)
             return
         protocol = self.method.channel.link.ready
@@ -219,7 +222,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         link = self.method.channel.link
         credentials = self._settings.credentials
         try:
-            if credentials is not None and self._settings.attempts == 0:
+            if credentials is not None and self._repeats == 0:
                 self._credential_fields = await credential_fields(credentials, self.method)
             protocol = await link.wait_ready(bool(self._settings.wait_for_ready))
         except CredentialsFailed as failure:
@@ -291,7 +294,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
         """Whether an attempt that the server has not processed may be made again: only while nobody has seen of it,
         and once when the server had it in its hands (gRFC A6)."""
         return (
-            (self._settings.attempts == 0 or attempt.is_unsent)
+            (self._repeats == 0 or attempt.is_unsent)
             and self._code is None
             and self._hedging is None
             and self._initial_metadata is None
@@ -448,7 +451,7 @@ class Call(Retrying, interfaces.Call, Generic[Request, Response]):
             security="" if protocol is None else protocol.security_text,
             goaway="" if protocol is None else protocol.goaway_text,
             decided_by=self._decided_by,
-            attempts=self._settings.attempts + again + (attempt is not None),
+            attempts=self._repeats + again + (attempt is not None),
             is_unprocessed=protocol is None or (attempt is not None and attempt.is_unprocessed),
         )
 
@@ -484,9 +487,8 @@ def serialize(method: Method[Request, Response], request: Request) -> bytes:
 class UnaryResponse(Call[Request, Response]):
     """A call with one response: it can be awaited, as often as one likes."""
 
-    _message: bytes | None = None
+    _message: bytes | None  # of a call that is over and OK, until it is deserialized
     _response: Response
-    _has_response = False
 
     def __await__(self) -> Generator[Any, None, Response]:
         return self._result().__await__()
@@ -504,13 +506,11 @@ class UnaryResponse(Call[Request, Response]):
 
     def take_response(self) -> Response:
         """The response of a call that is over, as often as one likes. Raises as `await` does."""
-        if not self._has_response:
-            if self._code is not OK:
-                self.raise_for_status()
-            assert self._message is not None
+        if self._code is not OK:
+            self.raise_for_status()
+        if self._message is not None:
             self._response = self._deserialize(self._message)
             self._message = None
-            self._has_response = True
         return self._response
 
     def message_received(self) -> None:

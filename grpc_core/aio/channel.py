@@ -46,9 +46,9 @@ MetadataLike = Iterable[tuple[str, MetadataValue]]
 
 
 class CallSettings:
-    """What a caller says about one call. `attempts` counts those that were made again."""
+    """What a caller says about a call. It never changes: calls of which nothing is said share `_PLAIN`."""
 
-    __slots__ = ("attempts", "coding", "credentials", "metadata", "timeout", "wait_for_ready")
+    __slots__ = ("coding", "credentials", "metadata", "timeout", "wait_for_ready")
 
     def __init__(
         self,
@@ -63,15 +63,17 @@ class CallSettings:
         self.timeout = timeout
         self.metadata = metadata
         self.wait_for_ready = wait_for_ready
-        self.attempts = 0
 
-    def apply(self, config: MethodConfig) -> None:
-        """What the service config says where the caller does not; of two timeouts the shorter one holds."""
-        if self.wait_for_ready is None:
-            self.wait_for_ready = config.wait_for_ready
+    def under(self, config: MethodConfig) -> CallSettings:
+        """With what the service config says where the caller does not; of two timeouts the shorter one holds."""
+        wait_for_ready = config.wait_for_ready if self.wait_for_ready is None else self.wait_for_ready
+        timeout = self.timeout
         if config.timeout_s is not None:
-            self.timeout = config.timeout_s if self.timeout is None else min(self.timeout, config.timeout_s)
+            timeout = config.timeout_s if timeout is None else min(timeout, config.timeout_s)
+        return CallSettings(timeout, self.metadata, wait_for_ready, self.credentials, self.coding)
 
+
+_PLAIN = CallSettings(None, None, None)
 
 _HEADS_MAX = 64
 """Heads that a method remembers. Calls with metadata that never come again start it anew, and lose little by that."""
@@ -357,6 +359,9 @@ class Channel(StreamCalls):
         """
         if self.is_closed:
             raise UsageError("Channel is closed.")
+        is_plain = timeout is None and metadata is None and credentials is None and wait_for_ready is None
+        if is_plain and compression is None and self._coding is None and self._call_credentials is None:
+            return _PLAIN
         if timeout is not None and timeout != timeout:
             raise ValueError("a timeout is a number of seconds, not NaN")
         if self._call_credentials is not None:

@@ -32,7 +32,7 @@ class TaskStarter:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._caught: tuple[_Step, ...] = ()
+        self._caught: list[_Step] = []
         self._is_plain = loop.get_task_factory() is not None or not hasattr(loop, "__dict__")
 
     def _must_wait(self) -> bool:
@@ -53,7 +53,7 @@ class TaskStarter:
             task = asyncio.Task(coroutine, loop=loop, name=name, context=context)
         finally:
             del loop.call_soon
-        caught, self._caught = self._caught, ()
+        caught, self._caught = self._caught, []
         for callback, arguments, wanted in caught:
             if wanted is not None and getattr(callback, "__self__", None) is task:
                 wanted.run(callback, *arguments)
@@ -72,7 +72,7 @@ class TaskStarter:
             resolve(futures)
         finally:
             del loop.call_soon
-        caught, self._caught = self._caught, ()
+        caught, self._caught = self._caught, []
         steps = iter(caught)
         try:
             for callback, arguments, wanted in steps:
@@ -87,7 +87,7 @@ class TaskStarter:
     def _catch(
         self, callback: Callable[..., object], *arguments: Any, context: contextvars.Context | None = None
     ) -> None:
-        self._caught += ((callback, arguments, context),)
+        self._caught.append((callback, arguments, context))
 
 
 def resolve(futures: Iterable[asyncio.Future[None]]) -> None:

@@ -88,14 +88,13 @@ class Rpc:
         if self._method.request_streaming:
             self._context.wake()
             return
-        inbox = self._call.inbox
+        call = self._call
+        inbox = call.inbox
         count = len(inbox.messages)
-        if self.task is not None or self._call.is_over or (count < 2 and not inbox.is_over):
+        if (count < 2 and not inbox.is_over) or self.task is not None or call.is_over:
             return
         if count != 1:
-            self._call.fail(
-                StatusCode.UNIMPLEMENTED, f"{count} requests for a method that takes one: {self._call.request.path}"
-            )
+            call.fail(StatusCode.UNIMPLEMENTED, f"{count} requests for a method that takes one: {call.request.path}")
             self.protocol.schedule_flush()  # it may be known long after the octets came: the call had to wait
             return
         message = inbox.take()
