@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m interop demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/benchmarks
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore=tests/benchmarks
 
 # The tests of what measures: each runs its programs for a moment, on every stack.
 test-benchmarks: $(VENV)/.bench

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
 
 MAY_IMPORT = {
@@ -244,6 +246,10 @@ def test_no_file_breaks_a_rule(package: str) -> None:
 )
 def test_every_exception_is_for_a_file_that_exists(path: str) -> None:
     assert (ROOT / path).is_file(), f"{path} is excepted from a rule, and is not there"
+
+
+def test_the_files_that_begin_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
 
 
 BAD_SAMPLES = [
