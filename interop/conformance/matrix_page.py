@@ -28,7 +28,7 @@ server answers GET with a known content and POST with its own *after the whole r
 can be broken. All run as they are installed, in plaintext on loopback; cases that need TLS are not in here."""
 
 ORIGIN = """\
-<!-- Written by `make conformance-matrix`. What the failures are, in words, is in interop/conformance/peers/findings.py.
+<!-- Written by `make conformance-matrix`. What the failures are, in words, is in interop/conformance/peers/findings/.
 -->"""
 
 

@@ -9,7 +9,7 @@
 | a server for the length of a `with` block, on a free port           | `running`   |
 | what answers behind those that only pass requests on                | `backend`   |
 | handlers and clients in the language of the peer                    | `programs/` |
-| what the failures are, in words, by peer and line                   | `findings`  |
+| what the failures are, in words, by peer and line                   | `findings/` |
 
 **A figure must be fair.** Every server answers GET of one path with the same content, and a POST with its own content
 *after the whole request*: one that answers sooner has closed the stream before half of the cases can do anything to it.
