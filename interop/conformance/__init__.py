@@ -14,7 +14,8 @@
 | what passed on a connection; one request and its answer      | `recording`, `exchange`; frames in `wire`       |
 | rules that hold for every frame that comes                   | `checks`; the windows in `granted`              |
 | from what was seen to a verdict                              | `verdicts`; what is wrong besides, in `faults`  |
-| one case through a driver: script, barrier, probes           | `run`                                           |
+| a tester and a connection, joined; how octets are cut        | `driving`                                       |
+| one case: script, barrier, probes                            | `run`                                           |
 | stacks in memory; the adapters that are shipped              | `memory`, `stacks/`                             |
 | connections over TCP and TLS                                 | `sockets`                                       |
 | a server on the network: what it speaks, all cases at it     | `server`, `server_command`, `reference`         |

@@ -42,22 +42,11 @@ from typing import Final, Self
 
 from interop.conformance.checks import Violation
 from interop.conformance.clients import Attempt, Client
+from interop.conformance.driving import PATIENCE, Connector, Delivery, Options, Run
 from interop.conformance.exchange import ClientResult, Exchange, Target
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Begin, Behaviour, Case, Level, Outcome, Role, TlsOffer
-from interop.conformance.run import (
-    PATIENCE,
-    SECOND_CHANCES,
-    Connector,
-    Delivery,
-    Options,
-    Result,
-    Run,
-    Unusable,
-    first_exchange,
-    run_case,
-    with_violations,
-)
+from interop.conformance.run import SECOND_CHANCES, Result, Unusable, first_exchange, run_case, with_violations
 from interop.conformance.script import CannotDo
 from interop.conformance.sockets import H2_OFFER, SocketDriver, Unreachable, apply_offer
 from interop.conformance.verdicts import Verdict
@@ -70,7 +59,7 @@ CONNECTIONS_MAX: Final = 10
 
 
 class ClientDriver(SocketDriver):
-    """The connection of a case (`run.Driver`): the first that came after the client was started."""
+    """The connection of a case (`driving.Driver`): the first that came after the client was started."""
 
     def __init__(self, stage: _Stage, connection: socket.socket, timeout_s: float) -> None:
         super().__init__(connection, timeout_s)
@@ -337,7 +326,7 @@ class _Stage:
 
 @dataclass(frozen=True)
 class _Connector:
-    """Connections of one case (`run.Connector`)."""
+    """Connections of one case (`driving.Connector`)."""
 
     bench: Bench
     first: Begin = field(default_factory=Begin)

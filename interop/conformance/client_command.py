@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from interop.conformance import commands
 from interop.conformance.bench import Bench
 from interop.conformance.clients import Program
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Case, Role
 from interop.conformance.progress import Progress
-from interop.conformance.run import Delivery, Result, Unusable
+from interop.conformance.run import Result, Unusable
 from interop.conformance.server_command import DELIVERIES, count_from, seconds_from
 from interop.peers.peer import Missing
 

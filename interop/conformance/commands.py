@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from interop.conformance import report, stacks
+from interop.conformance.driving import Delivery, Options
 from interop.conformance.exchange import Target
 from interop.conformance.html import as_html
 from interop.conformance.junit import as_junit
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.model import Case, Level, Role
-from interop.conformance.run import Delivery, Options, Result, run_case
+from interop.conformance.run import Result, run_case
 from interop.conformance.table import all_cases, select
 
 PASSED: Final = 0

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from interop.conformance import clauses, report
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Case, Level, Outcome
 from interop.conformance.page import asset, clause_link, escape, page
 from interop.conformance.recording import Phase
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.transcript import Gap, Line, transcript
 from interop.conformance.wire import RAW
 

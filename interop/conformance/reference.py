@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from interop.conformance.driving import Connector, Options, Run
 from interop.conformance.exchange import Answer, Target
 from interop.conformance.model import Begin, Behaviour, Finish, Role
-from interop.conformance.run import Connector, Options, Run, Unusable
+from interop.conformance.run import Unusable
 from interop.conformance.tester import Tester
 from interop.conformance.wire import show
 

@@ -20,20 +20,11 @@ from dataclasses import dataclass, replace
 
 from http2.errors import ErrorCode
 from http2.frames import FRAME_HEADER_BYTES, HEADERS, PING, RST_STREAM, SETTINGS, STREAM_ID_MASK, unpack_header
+from interop.conformance.driving import PATIENCE, Delivery, Options
 from interop.conformance.exchange import Target
 from interop.conformance.model import Case, Kind, Outcome
 from interop.conformance.reference import learn
-from interop.conformance.run import (
-    FRESH_FAULT,
-    PATIENCE,
-    SECOND_CHANCES,
-    Delivery,
-    Options,
-    Result,
-    Unusable,
-    run_case,
-    with_violations,
-)
+from interop.conformance.run import FRESH_FAULT, SECOND_CHANCES, Result, Unusable, run_case, with_violations
 from interop.conformance.sockets import Endpoint, SocketConnector, SocketDriver, tls_context
 from interop.conformance.wire import WireFrame, show
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from interop.conformance import commands
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Target
 from interop.conformance.model import Role
 from interop.conformance.progress import Progress
-from interop.conformance.run import Delivery, Unusable
+from interop.conformance.run import Unusable
 from interop.conformance.server import GONE, NOBODY, Plan, reference, run_cases
 from interop.conformance.sockets import Endpoint
 

@@ -46,7 +46,7 @@ class Unreachable(OSError):
 
 
 class SocketDriver:
-    """One connection (`run.Driver`). `timeout_s` is how long the other end may refuse to read."""
+    """One connection (`driving.Driver`). `timeout_s` is how long the other end may refuse to read."""
 
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
         self.first = b""
@@ -94,7 +94,7 @@ class SocketDriver:
         self._received += self._incoming.read()  # a client says more right behind its Finished
         self.first = b""
 
-    # -- run.Driver ----------------------------------------------------------------------------------------------------
+    # -- driving.Driver ------------------------------------------------------------------------------------------------
 
     def send(self, octets: bytes) -> None:
         """Send octets, in a segment of their own where the kernel has room for it."""
@@ -320,7 +320,7 @@ def _reason(error: Exception | None) -> str:
 
 @dataclass(eq=False)
 class SocketConnector:
-    """Connections to an endpoint (`run.Connector`). The first one is made with `offer`; all others ask for h2."""
+    """Connections to an endpoint (`driving.Connector`). The first one is made with `offer`; all others ask for h2."""
 
     endpoint: Endpoint
     offer: TlsOffer | None = None

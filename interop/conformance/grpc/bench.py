@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from interop.conformance.bench import Bench
+from interop.conformance.driving import Connector, Options
 from interop.conformance.grpc.clients import Function, Program
 from interop.conformance.grpc.run import check, run_case
 from interop.conformance.grpc.tester import GrpcTarget
 from interop.conformance.model import Case, Role
-from interop.conformance.run import SECOND_CHANCES, Connector, Options, Result, Unusable
+from interop.conformance.run import SECOND_CHANCES, Result, Unusable
 
 CALLS: Final = GrpcTarget()
 

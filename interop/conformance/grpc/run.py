@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from http2.errors import ErrorCode, error_name
 from http2.frames import RST_STREAM
+from interop.conformance.driving import Connector, Options, Run
 from interop.conformance.exchange import Exchange, Target
 from interop.conformance.grpc.calls import Call, field_of
 from interop.conformance.grpc.endings import Ending, name_of
@@ -19,15 +20,7 @@ from interop.conformance.grpc.service import difference, reply_due
 from interop.conformance.grpc.tester import GrpcTester
 from interop.conformance.model import Ask, Barrier, Begin, Behaviour, Case, Close, Expectation, Kind, Role, Send
 from interop.conformance.recording import Phase
-from interop.conformance.run import (
-    FRESH_FAULT,
-    Connector,
-    Options,
-    Result,
-    Run,
-    Unusable,
-    fresh_connection,
-)
+from interop.conformance.run import FRESH_FAULT, Result, Unusable, fresh_connection
 from interop.conformance.script import CannotDo
 from interop.conformance.verdicts import Fault, Observation, judge
 from interop.conformance.wire import WireFrame, show

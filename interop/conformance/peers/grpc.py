@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from interop.conformance.driving import Delivery
 from interop.conformance.peers.peer import STARTED
 from interop.conformance.peers.servers import plait_version
-from interop.conformance.run import Delivery
 from interop.peers import grpc_go, grpc_go_official, grpc_java, grpc_js, grpcio, plait
 from interop.peers.peer import Commands
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from interop.conformance.run import Delivery
+from interop.conformance.driving import Delivery
 from interop.peers.peer import Missing
 
 PROGRAMS: Final = Path(__file__).parent / "programs"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from interop.conformance.driving import Delivery
 from interop.conformance.peers.peer import (
     PROGRAMS,
     Place,
@@ -20,7 +21,7 @@ from interop.conformance.peers.peer import (
     version_in,
     version_of,
 )
-from interop.conformance.run import KNOWN_BODY, Delivery
+from interop.conformance.run import KNOWN_BODY
 from interop.peers.builds import Recipe, built
 from interop.peers.peer import Missing, NeedsCheckout
 

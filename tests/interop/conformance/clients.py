@@ -20,9 +20,10 @@ from interop.conformance import report
 from interop.conformance.bench import Bench
 from interop.conformance.client_command import run_cases
 from interop.conformance.clients import Fetched, Function
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Answer
 from interop.conformance.model import Level, Role, TlsOffer
-from interop.conformance.run import KNOWN_BODY, Delivery
+from interop.conformance.run import KNOWN_BODY
 from interop.conformance.sockets import tls_context
 from interop.conformance.stacks.plait import PlaitClient
 from interop.conformance.table import all_cases, select

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from http2.errors import ErrorCode
 from http2.frames import GOAWAY, RST_STREAM, build_goaway, build_rst_stream, unpack_header
+from interop.conformance.driving import Delivery, Options
 from interop.conformance.memory import TARGET, MemoryConnector
 from interop.conformance.model import Case, Expectation, Level, Role, Step
-from interop.conformance.run import Delivery, Options, Result, run_case
+from interop.conformance.run import Result, run_case
 from interop.conformance.stacks.plait import PlaitClient, PlaitServer
 
 Rewrite = Callable[["Fake", bytes], bytes]

@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterator
 from interop.conformance.bench import Bench
 from interop.conformance.client_command import run_cases as run_client_cases
 from interop.conformance.clients import Program
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Target
 from interop.conformance.model import Case, Role
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.server import Plan, reference, run_cases
 from interop.conformance.sockets import Endpoint
 from interop.conformance.table import all_cases, select

@@ -16,10 +16,11 @@ from http2.aio import Client, connect
 from interop.conformance import clients as of_kit
 from interop.conformance.bench import Bench
 from interop.conformance.clients import Fetched, Function, Program
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Answer
 from interop.conformance.model import Case, Level, Outcome, Role
 from interop.conformance.report import failure_line
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.sockets import Unreachable
 from interop.conformance.table import all_cases, select
 from tests.interop.conformance.clients import (

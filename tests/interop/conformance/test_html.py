@@ -18,10 +18,11 @@ import pytest
 from http2.frames import PING, SETTINGS, build_goaway
 from interop.__main__ import main
 from interop.conformance import clauses, html, report
+from interop.conformance.driving import Delivery
 from interop.conformance.html import as_html, entries_of
 from interop.conformance.memory import TARGET
 from interop.conformance.model import Begin, Case, Finish, Level, Role, send, works
-from interop.conformance.run import Delivery, Result, run_case
+from interop.conformance.run import Result, run_case
 from interop.conformance.script import STREAM, data, ping
 from interop.conformance.stacks import connector as stack
 from interop.conformance.table import all_cases, select

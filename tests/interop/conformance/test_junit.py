@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from interop.conformance.driving import Delivery
 from interop.conformance.junit import as_junit
 from interop.conformance.model import Level
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from tests.interop.conformance.fakes import WRONG_CODE, run, with_code
 from tests.interop.conformance.test_verdicts import SHORT_PING
 

@@ -12,12 +12,13 @@ import pytest
 from interop.__main__ import main
 from interop.conformance import matrix_command
 from interop.conformance.checks import Violation
+from interop.conformance.driving import Delivery
 from interop.conformance.matrix import CaseLine, Matrix, Row, case_lines, counts, from_json
 from interop.conformance.matrix_html import as_html
 from interop.conformance.matrix_page import UNEXPLAINED, as_markdown, explained
 from interop.conformance.model import Case, Level, Outcome, Role
 from interop.conformance.peers.findings import ANY, Finding
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.table import all_cases, select
 from interop.conformance.verdicts import Fault, Verdict
 

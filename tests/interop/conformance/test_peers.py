@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from interop.conformance.driving import Delivery
 from interop.conformance.grpc import table as grpc_table
 from interop.conformance.matrix import run_client, run_grpc_client, run_grpc_server, run_server
 from interop.conformance.matrix_command import NAMES
@@ -22,7 +23,7 @@ from interop.conformance.peers.grpc import GRPC_CLIENTS, GRPC_SERVERS
 from interop.conformance.peers.peer import Place, ServerPeer, program, python_with, version_in
 from interop.conformance.peers.running import free_port, running
 from interop.conformance.peers.servers import SERVERS
-from interop.conformance.run import KNOWN_BODY, Delivery
+from interop.conformance.run import KNOWN_BODY
 from interop.conformance.server import Plan
 from interop.conformance.table import all_cases, select
 from interop.peers.peer import Missing

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Case, Role
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from tests.interop.conformance import fakes, repeat
 from tests.interop.conformance.test_verdicts import SHORT_PING
 

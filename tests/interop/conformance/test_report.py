@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from interop.conformance import report
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Begin, Finish, Outcome, Step, send, works
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.script import STREAM, data, ping
 from tests.interop.conformance.fakes import case, run
 

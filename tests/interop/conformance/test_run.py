@@ -9,6 +9,7 @@ import pytest
 from http2.errors import ErrorCode
 from http2.frames import PING, PREFACE, RST_STREAM
 from http2.settings import ENABLE_PUSH
+from interop.conformance.driving import Delivery, Options
 from interop.conformance.exchange import Answer, ClientResult, Target
 from interop.conformance.memory import TARGET, MemoryConnector, MemoryDriver
 from interop.conformance.model import (
@@ -33,7 +34,7 @@ from interop.conformance.model import (
     works,
 )
 from interop.conformance.reference import learn
-from interop.conformance.run import KNOWN_BODY, Delivery, Options, Unusable, run_case
+from interop.conformance.run import KNOWN_BODY, Unusable, run_case
 from interop.conformance.script import (
     GET,
     OK,

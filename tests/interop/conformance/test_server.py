@@ -14,9 +14,10 @@ import pytest
 
 from http2.frames import PREFACE, SETTINGS, build_frame
 from interop.conformance import sockets
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Answer, Target
 from interop.conformance.model import Level, Outcome, Role, send, works
-from interop.conformance.run import Delivery, Result, Unusable
+from interop.conformance.run import Result, Unusable
 from interop.conformance.script import ping
 from interop.conformance.server import (
     ANSWERED_EARLY,

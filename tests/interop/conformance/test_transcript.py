@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from http2.errors import ErrorCode
 from http2.frames import GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Begin, Finish, send, stream_error, works
 from interop.conformance.recording import Phase
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.script import STREAM, data, ping, window_update
 from interop.conformance.transcript import Gap, Line, transcript
 from tests.interop.conformance.fakes import Fake, case, frame_type, run, with_code

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import grpc_core
 from interop.conformance.client_command import run_cases
+from interop.conformance.driving import Delivery
 from interop.conformance.grpc.bench import GrpcBench
 from interop.conformance.grpc.clients import Ended, Function, Program
 from interop.conformance.grpc.table import all_cases
 from interop.conformance.model import Case, Role
-from interop.conformance.run import SECOND_CHANCES, Delivery, Result
+from interop.conformance.run import SECOND_CHANCES, Result
 from interop.faces import AsyncFace, BlockingFace, Face, Trust
 from interop.peers import grpc_go, one_call
 from interop.peers.peer import Missing

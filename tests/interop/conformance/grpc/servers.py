@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from interop.conformance.driving import Delivery
 from interop.conformance.exchange import Target
 from interop.conformance.grpc import server
 from interop.conformance.grpc.table import all_cases
 from interop.conformance.model import Case, Level, Role
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.conformance.server import Plan, run_cases
 from interop.conformance.sockets import Endpoint
 from interop.peers import grpc_go_official, grpcio, plait

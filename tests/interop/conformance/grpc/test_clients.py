@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from interop.__main__ import main
+from interop.conformance.driving import Delivery
 from interop.conformance.grpc import clients
 from interop.conformance.grpc.bench import GrpcBench
 from interop.conformance.grpc.clients import Ended, Function, Program, read_output
 from interop.conformance.grpc.tester import told
 from interop.conformance.model import Level, Outcome
 from interop.conformance.report import failure_line
-from interop.conformance.run import Delivery, Result, Unusable
+from interop.conformance.run import Result, Unusable
 from interop.matrix import required
 from interop.peers.peer import Missing
 from tests.interop.conformance.grpc.clients import CLIENTS, client_cases, results_of

@@ -8,6 +8,7 @@ import pytest
 
 from interop.__main__ import main
 from interop.conformance.commands import in_memory
+from interop.conformance.driving import Delivery, Options
 from interop.conformance.grpc.memory import SOON_S, KeptTransport, RestingLoop
 from interop.conformance.grpc.run import run_case
 from interop.conformance.grpc.stack import PlaitClient, connector
@@ -15,7 +16,6 @@ from interop.conformance.grpc.table import all_cases
 from interop.conformance.grpc.tester import GrpcTarget
 from interop.conformance.model import Case, Level, Role
 from interop.conformance.report import failure_line
-from interop.conformance.run import Delivery, Options
 
 CASES = all_cases()
 BY_ID = {case.key: case for case in CASES}

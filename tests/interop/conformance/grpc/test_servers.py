@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from interop.__main__ import main
+from interop.conformance.driving import Delivery
 from interop.conformance.model import Level, Role
 from interop.conformance.report import failure_line
-from interop.conformance.run import Delivery, Result
+from interop.conformance.run import Result
 from interop.matrix import required
 from interop.peers import plait
 from interop.peers.peer import Missing
