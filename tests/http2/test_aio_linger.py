@@ -29,6 +29,7 @@ from http2.frames import (
     PREFACE,
     SETTINGS_ACK,
     build_frame,
+    build_goaway,
     build_ping,
     build_settings,
     build_window_update,
@@ -282,6 +283,30 @@ def test_what_comes_after_the_end_is_not_read_for_ever(server_ends: asyncio.Even
             with pytest.raises(ConnectionError):
                 await sends_for_ever(writer)
             await protocol.finished
+
+    run(main())
+
+
+def test_a_client_whose_server_goes_away_reads_to_the_end() -> None:
+    """The server may still answer and ask, and does not meet a closed socket."""
+
+    async def main() -> None:
+        said_all = asyncio.Event()
+
+        async def goes_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await greets(reader, writer, {})
+            writer.write(build_goaway(0, ErrorCode.NO_ERROR, b""))
+            await reader.read()
+            for _ in range(3):
+                writer.write(build_ping(bytes(8)))
+                await turns_of_the_loop()
+                await writer.drain()
+            said_all.set()
+
+        async with foreign_server(goes_away) as port:
+            client = await connect("127.0.0.1", port, timeouts=Timeouts(linger_s=2 * PATIENCE_S))
+            await said_all.wait()
+            await client._protocol.closed
 
     run(main())
 
