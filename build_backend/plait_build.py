@@ -58,7 +58,7 @@ INTERPRETED = frozenset(
 )
 """Files of the two lower packages that stay as they are: the borders that programs see, tools, what mypyc cannot."""
 
-GRPC = ("calls", "compression", "counters", "deadline", "headers", "session", "wire")
+GRPC = ("calls", "compression", "counters", "deadline", "headers", "inbox", "session", "wire")
 """The part of `grpc_core` that each call goes through and that does no I/O, but for what programs may subclass."""
 
 

@@ -11,6 +11,7 @@ Where is ...?
 | length-prefixed messages                        | `wire`                                  |
 | what a request or response head means           | `headers`                               |
 | one call, as a state machine                    | `calls`                                 |
+| the messages that came for it, and their credit | `inbox`                                 |
 | the calls of one connection                     | `session`                               |
 | methods and handlers                            | `methods`                               |
 | handlers and calls as streams; a router         | `router`, `aio.streams`, `sync.streams` |

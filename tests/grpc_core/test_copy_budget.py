@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from grpc_core.calls import Inbox
+from grpc_core.inbox import Inbox
 from grpc_core.options import Options
 from grpc_core.wire import message_pieces
 from http2 import IS_COMPILED, DataReceived

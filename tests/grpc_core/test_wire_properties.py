@@ -12,10 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grpc_core.calls import ClientCall, Inbox, ServerCall
+from grpc_core.calls import ClientCall, ServerCall
 from grpc_core.compression import CODINGS, GZIP, Coding
 from grpc_core.deadline import TIMEOUT_S_MAX, encode_timeout
 from grpc_core.headers import with_fields
+from grpc_core.inbox import Inbox
 from grpc_core.metadata import MetadataPairs, encode_metadata
 from grpc_core.session import ClientSession, Limits, ServerSession
 from grpc_core.status import StatusCode
