@@ -8,8 +8,9 @@ A client opens with `open_stream`; a server answers `RequestReceived`. Both role
 knows a socket, a clock or a thread: time is the argument `now`, and who calls decides when the output leaves.
 
 Where to find the rest: `receiving` holds what each frame does when it arrives, `scheduler` who sends DATA next,
-`windows` flow control, `stream_states` the tables of §5.1, `messages` what a valid message looks like, `settings`,
-`streams`, `guard` and `config` what their names say.
+`windows` flow control, `stream_states` the tables of §5.1, `messages` what a valid message looks like,
+`settings_synchronization` what SETTINGS change, `going_away` the end, `settings`, `streams`, `guard` and `config` what
+their names say.
 """
 
 from __future__ import annotations
@@ -21,21 +22,20 @@ from typing import Self
 from hpack_codec import Decoder, Encoder, Field, FieldList
 from http2 import errors
 from http2.bandwidth_delay import PATH_PING, BandwidthDelay
-from http2.config import MAX_UINT32, MAX_WINDOW, MIN_FRAME_SIZE, Config
-from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError, error_name
-from http2.events import ConnectionTerminated, Event, PingAcknowledged, SettingsAcknowledged, StreamReset
+from http2.config import MAX_UINT32, MIN_FRAME_SIZE, Config
+from http2.errors import ConnectionClosedError, ErrorCode, StreamClosedError, StreamError, UsageError
+from http2.events import ConnectionTerminated, Event, PingAcknowledged, StreamReset
 from http2.frame_reader import HTTP_1_ANSWER, FrameReader, first_frame_gate
 from http2.frames import (
     PREFACE,
     STREAM_ID_MASK,
     build_data_header,
     build_field_block,
-    build_goaway,
     build_ping,
     build_rst_stream,
-    build_settings,
     build_window_update,
 )
+from http2.going_away import CLEAN_FAREWELL, GRACE_PING, announce, finish_draining, go_away, go_away_finally, terminate
 from http2.guard import Guard
 from http2.messages import INFORMATIONAL, REQUEST, RESPONSE, TRAILERS, Head, MalformedMessage, read_head
 from http2.receiving import OpenBlock
@@ -52,6 +52,7 @@ from http2.settings import (
     initial_settings,
     setting_name,
 )
+from http2.settings_synchronization import send_settings
 from http2.stream import CONTENT, HEAD_DUE, OVER, Stream
 from http2.stream_states import (
     CLOSED_BY_LOCAL_RESET,
@@ -66,11 +67,8 @@ from http2.stream_states import (
     SENT,
     is_closed,
 )
-from http2.streams import NO_GOAWAY, Streams
+from http2.streams import Streams
 from http2.windows import ReceiveWindow, consume_in_both
-
-_GRACE_PING = b"goodbye?"  # its acknowledgement tells that the peer has seen our first GOAWAY (§6.8)
-_CLEAN_FAREWELL: tuple[int, bool, str] = (ErrorCode.NO_ERROR, False, "all streams are done after GOAWAY")
 
 
 class Connection:
@@ -80,17 +78,16 @@ class Connection:
     """
 
     __slots__ = (
-        "_farewell",
         "_output",
         "_output_taken",
         "_pings",
         "_reader",
         "_reply_bytes",
-        "_shut_down_reason",
         "config",
         "decoder",
         "encoder",
         "events",
+        "farewell",
         "gate",
         "guard",
         "is_client",
@@ -107,6 +104,7 @@ class Connection:
         "receive_window",
         "scheduler",
         "send_window",
+        "shut_down_reason",
         "streams",
         "taken_data_bytes",
         "termination",
@@ -156,10 +154,10 @@ class Connection:
         self._output_taken = False
         self._reply_bytes = 0
         self._pings: list[bytes] = []
-        self._shut_down_reason = b""
+        self.shut_down_reason = b""
         # What the connection ends with when its last stream is done: see ConnectionTerminated.
-        self._farewell = _CLEAN_FAREWELL
-        self._send_settings(initial_settings(config, is_client))
+        self.farewell = CLEAN_FAREWELL
+        send_settings(self, initial_settings(config, is_client))
         if config.connection_window_bytes > DEFAULT_WINDOW:
             increment = config.connection_window_bytes - DEFAULT_WINDOW
             self.receive_window.resize(config.connection_window_bytes)
@@ -202,12 +200,12 @@ class Connection:
     def receive_eof(self) -> list[Event]:
         """The peer has closed the transport. Returns the last events: nothing more will come."""
         if not self.is_closed:
-            code, _, reason = self._farewell
+            code, _, reason = self.farewell
             if code == ErrorCode.NO_ERROR:
                 code = ErrorCode.NO_ERROR if self.streams.are_done() else ErrorCode.INTERNAL_ERROR
                 when = "" if self.peer.received else " before its SETTINGS (RFC 9113 §3.4)"
                 reason = f"the peer closed the connection{when}"
-            self._terminate(code, True, reason)  # after GOAWAY with an error, that error is why
+            terminate(self, code, True, reason)  # after GOAWAY with an error, that error is why
         return self.next_events()
 
     def next_events(self) -> list[Event]:
@@ -400,7 +398,7 @@ class Connection:
             return
         if stream.head_queued is None and not is_closed(stream.state):
             self.emit_control(build_rst_stream(stream_id, error_code))
-        self._drop(stream)
+        self.drop(stream)
 
     def ping(self, payload: bytes) -> None:
         """Send a PING with eight octets; `PingAcknowledged` brings them back (§6.7)."""
@@ -424,7 +422,7 @@ class Connection:
             raise UsageError(error.reason)
         if self.is_closed:
             raise ConnectionClosedError(f"no SETTINGS: {self.termination}")
-        self._send_settings(values)
+        send_settings(self, values)
 
     def shut_down(self, reason: str = "") -> None:
         """Go away gracefully (§6.8): no new streams, those that are open finish, then `ConnectionTerminated`.
@@ -434,29 +432,23 @@ class Connection:
         """
         if self.is_closed or self.is_draining:
             return
-        self._shut_down_reason = reason.encode()[:1024]
-        if self.is_client:
-            self._go_away_finally()
-        else:
-            self.is_draining = True
-            self.emit_control(build_goaway(STREAM_ID_MASK, ErrorCode.NO_ERROR, self._shut_down_reason))
-            self.ping(_GRACE_PING)
+        announce(self, reason)
 
     def finish_shut_down(self) -> bool:
         """Do not wait for that round trip any longer: requests that come after this are lost to their sender.
 
         Returns whether it was still waited for.
         """
-        if not self.is_draining or self.is_closed or _GRACE_PING not in self._pings:
+        if not self.is_draining or self.is_closed or GRACE_PING not in self._pings:
             return False
-        self._pings.remove(_GRACE_PING)
-        self._go_away_finally()
+        self._pings.remove(GRACE_PING)
+        go_away_finally(self)
         return True
 
     def close(self, error_code: int = ErrorCode.NO_ERROR, reason: str = "closed by the application") -> None:
         """End the connection now: GOAWAY, then `ConnectionTerminated`. Streams that are open are lost."""
         if not self.is_closed:
-            self._go_away(error_code, reason)
+            go_away(self, error_code, reason)
 
     # -- for the parts of this package ---------------------------------------------------------------------------------
 
@@ -553,7 +545,7 @@ class Connection:
         else:
             self._forget(stream)
         if self.is_draining:
-            self._finish_draining()
+            finish_draining(self)
 
     def fail_stream(self, error: StreamError) -> None:
         """The peer's stream error: RST_STREAM, after the answer that the RFC asks for, and an event (§5.4.2)."""
@@ -575,65 +567,37 @@ class Connection:
         self.emit_control(build_rst_stream(error.stream_id, error.error_code))
         self.events.append(StreamReset(error.stream_id, error.error_code, False, error.reason))
         if stream is not None:
-            self._drop(stream)
+            self.drop(stream)
         self.streams.remember(error.stream_id, CLOSED_BY_LOCAL_RESET)  # also if it had ended
-
-    def settings_acknowledged(self) -> None:
-        """The peer confirms our oldest SETTINGS frame: its values are in force (§6.5.3)."""
-        before = self.local.stream_window_bytes
-        values = self.local.acknowledge()
-        self._resize_receive_windows(self.local.stream_window_bytes - before)
-        if HEADER_TABLE_SIZE in values:
-            self.decoder.set_table_bytes_max(values[HEADER_TABLE_SIZE])
-        self.events.append(SettingsAcknowledged(values))
-
-    def apply_peer_settings(self, entries: list[tuple[int, int]]) -> None:
-        """Checked entries from the peer take effect: on what we encode and on every send window (§6.9.2)."""
-        before = self.peer.stream_window_bytes
-        for identifier, value in entries:
-            if identifier == HEADER_TABLE_SIZE:
-                self.encoder.set_table_bytes_max(value)  # each of them: the smallest is signalled (RFC 7541 §4.2)
-            elif identifier == INITIAL_WINDOW_SIZE:
-                self._check_window_change(value - before)
-        self.peer.apply(entries)
-        change = self.peer.stream_window_bytes - before
-        if change:
-            self.spend_idle(len(self.streams.by_id) // 16)
-            for stream in self.streams.by_id.values():
-                stream.send_window += change
-                if stream.queued_bytes and stream.send_window > 0 and stream.head_queued is None:
-                    self.scheduler.add(stream)
 
     def ping_acknowledged(self, payload: bytes) -> None:
         """The answer to a PING of ours, in whatever order they come; one that nobody asked for is ignored."""
         if payload not in self._pings:
             return self.spend_idle()
         self._pings.remove(payload)
-        if payload == _GRACE_PING and self.is_draining:
-            self._go_away_finally()
+        if payload == GRACE_PING and self.is_draining:
+            go_away_finally(self)
         elif payload == PATH_PING and self.path is not None and self.path.is_sampling:
             self.path.acknowledged(self)
         else:
             self.events.append(PingAcknowledged(payload))
 
-    def peer_goes_away(self, last_stream_id: int, error_code: int, debug_data: bytes) -> None:
-        """GOAWAY has come: our streams above its last stream id are lost, and were not processed (§6.8)."""
-        if error_code != ErrorCode.NO_ERROR:
-            text = debug_data[:200].decode("utf-8", "backslashreplace")
-            self._farewell = (error_code, True, f"GOAWAY {error_name(error_code)} {text!r}")
-        if self.is_client:
-            running = [s for s in self.streams.by_id.values() if not is_closed(s.state)]
-            lost = [s for s in running if s.id > last_stream_id or s.head_queued is not None]
-            for stream in lost:
-                reason = "not processed before GOAWAY"
-                self.events.append(
-                    StreamReset(stream.id, ErrorCode.REFUSED_STREAM, True, reason, True, stream.head_queued is not None)
-                )
-            self.is_draining = True
-            for stream in lost:
-                self._drop(stream)
-        if self.is_draining or error_code != ErrorCode.NO_ERROR:
-            self._finish_draining()
+    def drop(self, stream: Stream) -> None:
+        """End a stream on our side, whatever it was doing."""
+        state = stream.state
+        if is_closed(state):
+            return self._forget(stream)
+        stream.state = CLOSED_BY_LOCAL_RESET
+        if state != IDLE:
+            return self.stream_closed(stream)
+        # It waited for the peer's concurrency limit: the peer has never seen it.
+        assert self.streams.waiting is not None
+        del self.streams.waiting[stream.id]
+        stream.head_queued = None
+        self._forget(stream)
+        if self.is_draining:
+            finish_draining(self)
+        return None
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -691,20 +655,6 @@ class Connection:
             and self.output_data_bytes < self.config.output_bytes_max
         )
 
-    def _send_settings(self, values: dict[int, int]) -> None:
-        before = self.local.stream_window_bytes
-        self.local.sent(dict(values))
-        self.emit_control(build_settings(values))
-        self._resize_receive_windows(self.local.stream_window_bytes - before)
-
-    def _resize_receive_windows(self, change: int) -> None:
-        """Our INITIAL_WINDOW_SIZE has changed: so do the windows of all streams, but not the connection's (§6.9.2)."""
-        if change:
-            for stream in self.streams.by_id.values():
-                increment = stream.receive_window.resize(stream.receive_window.limit + change)
-                if increment and stream.receive_phase != OVER:
-                    self.emit_control(build_window_update(stream.id, increment))
-
     def _read_and_measure(self, path: BandwidthDelay, data: bytes | memoryview) -> None:
         """Read; if DATA has come, it is the first of a sample (`bandwidth_delay`)."""
         window = self.receive_window
@@ -713,16 +663,6 @@ class Connection:
         if window.announced - window.available > arrived and not self.is_closed:
             path.begin(self.now, arrived)
             self.ping(PATH_PING)
-
-    def _check_window_change(self, change: int) -> None:
-        """§6.9.2: a change of INITIAL_WINDOW_SIZE that overflows any window is a connection error."""
-        for stream in self.streams.by_id.values():
-            if stream.send_window + change > MAX_WINDOW and not is_closed(stream.state):
-                raise errors.ConnectionError(
-                    ErrorCode.FLOW_CONTROL_ERROR,
-                    f"SETTINGS_INITIAL_WINDOW_SIZE overflows the window of stream {stream.id}",
-                    "RFC 9113 §6.9.2",
-                )
 
     def _admit_waiting(self) -> None:
         """Open streams that waited for the peer's concurrency limit, as far as it allows now."""
@@ -743,23 +683,6 @@ class Connection:
             else:
                 self.emit_head(stream, head, True)
 
-    def _drop(self, stream: Stream) -> None:
-        """End a stream on our side, whatever it was doing."""
-        state = stream.state
-        if is_closed(state):
-            return self._forget(stream)
-        stream.state = CLOSED_BY_LOCAL_RESET
-        if state != IDLE:
-            return self.stream_closed(stream)
-        # It waited for the peer's concurrency limit: the peer has never seen it.
-        assert self.streams.waiting is not None
-        del self.streams.waiting[stream.id]
-        stream.head_queued = None
-        self._forget(stream)
-        if self.is_draining:
-            self._finish_draining()
-        return None
-
     def _forget(self, stream: Stream) -> None:
         """A reset stream leaves: its held octets go back to the connection, its queue is thrown away."""
         del self.streams.by_id[stream.id]
@@ -774,36 +697,10 @@ class Connection:
         stream.trailers_queued = None
         stream.send_phase = OVER
 
-    def _go_away_finally(self) -> None:
-        self.is_draining = True
-        self.streams.goaway_id = self.streams.last_peer_id
-        self.emit_control(build_goaway(self.streams.last_peer_id, ErrorCode.NO_ERROR, self._shut_down_reason))
-        self._finish_draining()
-
-    def _finish_draining(self) -> None:
-        """A connection that is going away ends with its last stream."""
-        if self.is_closed or not self.streams.are_done():
-            return
-        if self.is_client or self.streams.goaway_id != NO_GOAWAY or self._farewell[0] != ErrorCode.NO_ERROR:
-            self._terminate(*self._farewell)
-
     def _fail(self, error: errors.ConnectionError) -> None:
         """The peer's connection error: GOAWAY with the reason as debug data, and the final event (§5.4.1)."""
         if self._reader.saw_http_1 and not self._output_taken:
             # §3.4 lets us leave out the GOAWAY for a peer that does not speak HTTP/2; it gets an answer it can read.
             self._output = [HTTP_1_ANSWER]
-            return self._terminate(error.error_code, False, error.reason)
-        return self._go_away(error.error_code, error.reason)
-
-    def _go_away(self, error_code: int, reason: str) -> None:
-        """The last frame of this connection. §6.8: the last stream id never exceeds that of an earlier GOAWAY."""
-        last_stream_id = min(self.streams.last_peer_id, self.streams.goaway_id)
-        self.emit_control(build_goaway(last_stream_id, error_code, reason.encode()[:1024]))
-        self._terminate(error_code, False, reason)
-
-    def _terminate(self, error_code: int, by_peer: bool, reason: str) -> None:
-        self.is_closed = True
-        self.is_draining = True
-        self.termination = ConnectionTerminated(error_code, by_peer, reason)
-        self.events.append(self.termination)
-        self.scheduler.clear()
+            return terminate(self, error.error_code, False, error.reason)
+        return go_away(self, error.error_code, error.reason)

@@ -44,8 +44,10 @@ from http2.frames import (
     parse_window_update,
     remove_padding,
 )
+from http2.going_away import peer_goes_away
 from http2.messages import INFORMATIONAL, KIND_NAMES, REQUEST, RESPONSE, TRAILERS, Head, MalformedMessage
 from http2.settings import check_entries
+from http2.settings_synchronization import apply_peer_settings, settings_acknowledged
 from http2.stream import CONTENT, HEAD_DUE, OVER, Stream
 from http2.stream_states import (
     CLOSED_ENDED,
@@ -355,12 +357,12 @@ def on_settings(c: Connection, flags: int, stream_id: int, payload: bytes) -> No
             raise errors.ConnectionError(
                 ErrorCode.FRAME_SIZE_ERROR, f"SETTINGS acknowledgement with {len(payload)} octets", "RFC 9113 §6.5"
             )
-        return c.settings_acknowledged()
+        return settings_acknowledged(c)
     entries = parse_settings(payload)
     check_entries(entries, from_server=c.is_client)
     if len(entries) > c.config.settings_entries_max:
         c.spend_idle(len(entries) - c.config.settings_entries_max)
-    c.apply_peer_settings(entries)
+    apply_peer_settings(c, entries)
     c.emit_control(SETTINGS_ACK)
     c.events.append(SettingsReceived(entries))
 
@@ -397,7 +399,7 @@ def on_goaway(c: Connection, flags: int, stream_id: int, payload: bytes) -> None
     last_stream_id, error_code, debug_data = parse_goaway(payload)
     c.spend_idle()
     c.events.append(GoAwayReceived(last_stream_id, error_code, debug_data))
-    c.peer_goes_away(last_stream_id, error_code, debug_data)
+    peer_goes_away(c, last_stream_id, error_code, debug_data)
 
 
 # -- WINDOW_UPDATE (§6.9) ----------------------------------------------------------------------------------------------

@@ -1028,7 +1028,7 @@ def test_answers_to_pings_may_come_in_any_order(is_client: bool) -> None:
     assert peer.take_events() == [PingAcknowledged(b"second--"), PingAcknowledged(b"first---")]
 
 
-# -- GOAWAY (§6.8): what it does stands in test_connection -------------------------------------------------------------
+# -- GOAWAY (§6.8): what it does stands in test_going_away -------------------------------------------------------------
 
 
 @BOTH
