@@ -48,7 +48,7 @@ Fields = Iterable[tuple[str | bytes, str | bytes]]
 GRACE_S = 5.0
 """How long `Server.close` lets open streams go on, unless told otherwise."""
 
-_ANSWER_S = 0.5  # from GOAWAY to the final one, for a client that has no open stream and does not answer
+_ANSWER_S = 0.5  # from GOAWAY to the final one, for a client that does not answer
 
 
 TURNS_TO_END = 16
@@ -360,8 +360,9 @@ class Server:
     async def close(self, grace_s: float = GRACE_S) -> None:
         """Stop listening; say GOAWAY to every client and let open streams finish for `grace_s`; then close.
 
-        Returns when every connection is closed and every handler has ended. A client without open streams that does not
-        answer within half a second is not waited for; handlers that are still busy after the grace are cancelled.
+        Returns when every connection is closed and every handler has ended. A client that does not answer within half a
+        second is waited for only as long as its streams are open; handlers that are still busy after the grace are
+        cancelled.
         May be called again, with less grace, to hurry up a close that is under way.
         """
         self._closing = True
@@ -372,8 +373,7 @@ class Server:
         if grace_s > _ANSWER_S and not await self._all_closed(_ANSWER_S):
             grace_s -= _ANSWER_S
             for protocol in list(self._connections):
-                if not protocol.streams:
-                    protocol.finish_shut_down()
+                protocol.finish_shut_down()
         await self._all_closed(grace_s)
         for protocol in list(self._connections):
             protocol.cut_off("the server is closing and the time for open streams is over")

@@ -638,6 +638,33 @@ def test_close_does_not_spend_its_grace_on_clients_that_are_silent() -> None:
     run(main())
 
 
+def test_close_waits_for_the_stream_of_a_silent_client_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("http2.aio.server._ANSWER_S", 0.01)
+
+    async def main() -> None:
+        called, go = asyncio.Event(), asyncio.Event()
+
+        async def handler(request: Request) -> None:
+            called.set()
+            await go.wait()
+            await hello(request)
+
+        server = await serve(handler, timeouts=Timeouts(linger_s=0.01))
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE + build_frame(HEADERS, 5, 1, Encoder().encode(GET)))
+        await called.wait()
+        closing = asyncio.create_task(server.close(grace_s=PATIENCE_S))
+        for last_stream_id in (2**31 - 1, 1):
+            assert parse_goaway((await next_frame(reader, GOAWAY))[2])[:2] == (last_stream_id, ErrorCode.NO_ERROR)
+        go.set()
+        assert (await next_frame(reader, DATA))[2] == b"hello"
+        async with asyncio.timeout(PATIENCE_S / 2):
+            await closing
+        writer.close()
+
+    run(main())
+
+
 def test_close_cancels_handlers_that_tidy_up_for_ever() -> None:
     async def main() -> None:
         async def handler(request: Request) -> None:
