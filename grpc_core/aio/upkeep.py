@@ -55,7 +55,8 @@ class Upkeep:
             if step is Step.CUT:
                 protocol.abort(ErrorCode.NO_ERROR, step.value)
                 return
-            self.go_away(step.value, GRACE_PING_S)
+            if not connection.is_draining:  # else the server stops, and waits less long for the answer
+                self.go_away(step.value, GRACE_PING_S)
         verdict = self._keepalive.poll(now, max(connection.now, self._since), connection.progress, has_calls)
         if verdict is Verdict.DEAD:
             timeout_s = self._keepalive.options.timeout_s

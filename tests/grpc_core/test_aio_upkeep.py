@@ -19,13 +19,14 @@ from grpc_core import options as options_module
 from grpc_core.connectivity import ChannelConnectivity
 from grpc_core.status import StatusCode
 from http2.errors import ErrorCode
-from http2.frames import PING, build_goaway, build_ping, parse_goaway
+from http2.frames import PING, SETTINGS, build_goaway, build_ping, parse_goaway
 from interop.peers import grpc_go, process
 from interop.peers.peer import Missing
 from tests.grpc_core.support import (
     GOAWAY,
     HEADERS,
     OK_TRAILERS,
+    PATIENCE_S,
     REQUEST,
     RESPONSE,
     Events,
@@ -335,6 +336,31 @@ def test_a_client_that_does_not_answer_the_ping_gets_the_second_goaway_all_the_s
         async with serving(options=options(max_connection_age_ms=10)) as (_, port), await Raw.connect(port) as raw:
             goaways = [parse_goaway(frame.payload)[0] for frame in await raw.rest() if frame.type == GOAWAY]
             assert goaways == [2**31 - 1, 0]
+
+    run(main())
+
+
+def test_an_age_that_is_reached_while_the_server_stops_does_not_put_that_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grpc_core.aio.upkeep.GRACE_PING_S", PATIENCE_S)
+
+    async def main() -> None:
+        async with (
+            serving(options=options(max_connection_age_ms=3_600_000)) as (server, port),
+            await Raw.connect(port) as raw,
+        ):
+            await raw.next_of(SETTINGS)
+            (protocol,) = server._protocols
+            stopping = asyncio.create_task(server.stop(PATIENCE_S))
+            assert parse_goaway((await raw.next_of(GOAWAY)).payload)[0] == 2**31 - 1
+            upkeep = protocol.upkeep
+            assert upkeep is not None
+            assert upkeep._lifetime is not None
+            upkeep._lifetime._old_at = protocol.loop.time()
+            upkeep.poll()
+            async with asyncio.timeout(PATIENCE_S / 2):
+                assert parse_goaway((await raw.next_of(GOAWAY)).payload)[0] == 0
+                await raw.close()
+                await stopping
 
     run(main())
 
