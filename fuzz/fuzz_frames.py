@@ -152,8 +152,8 @@ def check(connection: Connection) -> None:
         return
     streams = connection.streams.by_id.values()
     assert connection.receive_window.is_balanced()
-    assert all(stream.receive_window.is_balanced() for stream in streams)
-    assert connection.receive_window.held == sum(stream.receive_window.held for stream in streams)
+    assert all(stream.is_balanced() for stream in streams)
+    assert connection.receive_window.held == sum(stream.held for stream in streams)
     assert connection.streams.peer_open <= connection.config.concurrent_streams_max
 
 

@@ -377,18 +377,17 @@ class Connection:
         stream = self.streams.by_id.get(stream_id)
         if stream is None or self.is_closed:
             return
-        window = stream.receive_window
-        if not 0 <= length <= window.held:
-            raise UsageError(f"{length} octets consumed on stream {stream_id}; {window.held} are held")
-        if consume_in_both(self.receive_window, window, length):
+        if not 0 <= length <= stream.held:
+            raise UsageError(f"{length} octets consumed on stream {stream_id}; {stream.held} are held")
+        if consume_in_both(self.receive_window, stream, length):
             self.return_credit(0)
-            increment = window.consume(0)
+            increment = stream.consume(0)
             if increment and stream.receive_phase != OVER:
                 self.emit_control(build_window_update(stream_id, increment))
                 self.windows_sent += 1
                 if self.path is not None:
                     self.path.is_armed = True
-        if not window.held and stream.state >= CLOSED_ENDED:
+        if not stream.held and stream.state >= CLOSED_ENDED:
             del self.streams.by_id[stream_id]
 
     def reset_stream(self, stream_id: int, error_code: int = ErrorCode.CANCEL) -> None:
@@ -540,7 +539,7 @@ class Connection:
         streams.closed(stream)
         if stream.state == CLOSED_ENDED:
             streams.completed += 1
-            if not stream.receive_window.held:
+            if not stream.held:
                 del streams.by_id[stream.id]
         else:
             self._forget(stream)
@@ -688,9 +687,9 @@ class Connection:
         del self.streams.by_id[stream.id]
         self.scheduler.remove(stream)
         self.streams.remember(stream.id, stream.state)
-        held = stream.receive_window.held
+        held = stream.held
         if held:
-            stream.receive_window.consume(held)
+            stream.consume(held)
             self.return_credit(held)
         stream.queue = None
         stream.queued_bytes = 0

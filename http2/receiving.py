@@ -112,12 +112,12 @@ def on_data(c: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     stream = c.streams.by_id.get(stream_id)
     if stream is None or (state := RECEIVED[stream.state][frame]) < 0:
         return _on_stray_data(c, stream_id, stream, frame, length)
-    if not receive_in_both(c.receive_window, stream.receive_window, length):
+    if not receive_in_both(c.receive_window, stream, length):
         _discard(c, length)
         raise StreamError(
             stream_id,
             ErrorCode.FLOW_CONTROL_ERROR,
-            f"DATA of {length} octets; the window of stream {stream_id} has {stream.receive_window.available}",
+            f"DATA of {length} octets; the window of stream {stream_id} has {stream.available}",
             "RFC 9113 §6.9.1",
         )
     if flags & PADDED:

@@ -62,7 +62,7 @@ def _resize_receive_windows(c: Connection, change: int) -> None:
     """Our INITIAL_WINDOW_SIZE has changed: so do the windows of all streams, but not the connection's (§6.9.2)."""
     if change:
         for stream in c.streams.by_id.values():
-            increment = stream.receive_window.resize(stream.receive_window.limit + change)
+            increment = stream.resize(stream.limit + change)
             if increment and stream.receive_phase != OVER:
                 c.emit_control(build_window_update(stream.id, increment))
 

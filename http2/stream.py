@@ -20,8 +20,11 @@ CONTENT: Final = 1  # DATA or trailers may come
 OVER: Final = 2  # END_STREAM
 
 
-class Stream:
-    """The record of one stream; `Connection` and its parts read and write it."""
+class Stream(ReceiveWindow):
+    """The record of one stream; `Connection` and its parts read and write it.
+
+    It is its own receive window: one object less for each stream is a hundredth of a unary call.
+    """
 
     __slots__ = (
         "content_left",
@@ -34,7 +37,6 @@ class Stream:
         "queue",
         "queued_bytes",
         "receive_phase",
-        "receive_window",
         "send_left",
         "send_phase",
         "send_window",
@@ -43,6 +45,13 @@ class Stream:
     )
 
     def __init__(self, stream_id: int, send_window: int, receive_limit: int) -> None:
+        # As in `ReceiveWindow.__init__`, without the call.
+        self.limit = receive_limit
+        self.announced = receive_limit
+        self.available = receive_limit
+        self.held = 0
+        self.unsent = 0
+
         self.id = stream_id
         self.state: int = IDLE
         # What the request was: a response to HEAD has no content (RFC 9110 §9.3.2), a CONNECT opens a tunnel (§8.5).
@@ -50,7 +59,6 @@ class Stream:
         self.is_connect = False
 
         self.receive_phase: int = HEAD_DUE
-        self.receive_window = ReceiveWindow(receive_limit)
         self.content_left = -1  # octets of content still to come by content-length, -1 when it was not declared
         self.informational_count = 0
 

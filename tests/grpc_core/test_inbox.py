@@ -136,8 +136,8 @@ def test_a_reader_that_does_not_consume_stalls_its_sender_in_both_directions() -
         (served.inbox, pair.server.streams.by_id[1]),
         (call.inbox, pair.client.streams.by_id[1]),
     ):
-        assert stream.receive_window.held <= WINDOW
-        assert len(inbox) * 10_005 + inbox.partial_bytes == stream.receive_window.held
+        assert stream.held <= WINDOW
+        assert len(inbox) * 10_005 + inbox.partial_bytes == stream.held
     assert not call.can_send
     assert not served.can_send
     taken = 0

@@ -198,7 +198,7 @@ def test_a_grown_window_is_what_an_application_costs_that_stops_to_read() -> Non
     path.bytes_per_s_over(1.0, [greedy], True)
     path.consumes[True] = False
     path.bytes_per_s_over(1.0, [greedy], True)
-    assert path.server.streams.by_id[greedy].receive_window.held == 16 * MIB
+    assert path.server.streams.by_id[greedy].held == 16 * MIB
     path.consumes[True] = True
     assert path.bytes_per_s_over(1.0, [other], True) >= 0.8 * 3 * MIB / 0.05, "3 MiB are left to the others, as before"
 
@@ -249,7 +249,7 @@ def test_credit_is_conserved_while_windows_grow(
             path.consumes[to_server] = action == "read"
             if action == "read":
                 for stream in list(receiver.streams.by_id.values()):
-                    receiver.consume(stream.id, stream.receive_window.held)
+                    receiver.consume(stream.id, stream.held)
         elif action == "reset":
             receiver.reset_stream(stream_id)
         path.carry()

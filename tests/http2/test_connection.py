@@ -202,7 +202,7 @@ def test_a_lowered_window_does_not_leave_the_sender_waiting_for_ever() -> None:
     pair.client.send_data(stream_id, bytes(10))
     pair.run()
     assert len(content_of(pair.server_events, 1)) == 110
-    assert pair.server.streams.by_id[1].receive_window.limit == 40
+    assert pair.server.streams.by_id[1].limit == 40
 
     pair = Pair(None, Config(stream_window_bytes=100))
     stream_id = pair.client.open_stream(POST)
@@ -551,7 +551,7 @@ def test_misuse_raises_and_changes_nothing(
 def test_a_snapshot_sees_a_change() -> None:
     connection = busy(True)
     before = copy.deepcopy(snapshot(connection))
-    connection.streams.by_id[1].receive_window.held += 1
+    connection.streams.by_id[1].held += 1
     assert snapshot(connection) != before
 
 

@@ -337,7 +337,7 @@ def test_padding_counts_and_is_given_back(is_client: bool) -> None:
     """FLW-02: Pad Length and padding use both windows, and the application never sees them."""
     peer = stage(is_client, Config(stream_window_bytes=400, connection_window_bytes=65_535))
     connection = peer.connection
-    window = connection.streams.by_id[1].receive_window
+    window = connection.streams.by_id[1]
     peer.sends(peer.data(1, b"x", padding=200))
     assert (window.available, window.held, window.unsent) == (399, 1, 0), "Pad Length, padding and one octet"
     assert connection.receive_window.held == 1
@@ -956,7 +956,7 @@ def test_our_settings_count_when_they_are_acknowledged() -> None:
     assert content_of(peer.take_events(), 1) == bytes(50), "FLW-10: sent before the acknowledgement"
     peer.sends(SETTINGS_ACK)
     assert peer.take_events() == [SettingsAcknowledged({4: 10, 1: 0})]
-    assert peer.connection.streams.by_id[1].receive_window.available == -40
+    assert peer.connection.streams.by_id[1].available == -40
     peer.sends(peer.data(1, b"x"))
     peer.expects_only("now it counts", rst_stream(1, ErrorCode.FLOW_CONTROL_ERROR))
 

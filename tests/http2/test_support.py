@@ -24,7 +24,7 @@ def busy_pair() -> Pair:
 
 
 BREAKS: list[tuple[str, Callable[[Pair], object]]] = [
-    ("balance of a stream", lambda p: setattr(p.server.streams.by_id[1].receive_window, "unsent", 1)),
+    ("balance of a stream", lambda p: setattr(p.server.streams.by_id[1], "unsent", 1)),
     ("balance of the connection", lambda p: setattr(p.server.receive_window, "available", 1)),
     ("held by the connection", lambda p: p.server.receive_window.consume(1)),
     ("our count", lambda p: setattr(p.client.streams, "local_open", 0)),

@@ -127,11 +127,11 @@ class Pair:
             streams = connection.streams
             assert connection.receive_window.is_balanced(), "the connection's window is balanced"
             for stream in streams.by_id.values():
-                assert stream.receive_window.is_balanced(), f"the window of stream {stream.id} is balanced"
-                assert not is_closed(stream.state) or stream.receive_window.held, f"{stream.id} is closed but kept"
+                assert stream.is_balanced(), f"the window of stream {stream.id} is balanced"
+                assert not is_closed(stream.state) or stream.held, f"{stream.id} is closed but kept"
                 assert (stream.state == IDLE) == streams.is_waiting(stream.id), f"{stream.id} is idle iff it waits"
                 assert stream.queued_bytes == sum(len(chunk) for chunk in stream.queue or ()), "the queue is counted"
-            held = sum(stream.receive_window.held for stream in streams.by_id.values())
+            held = sum(stream.held for stream in streams.by_id.values())
             assert held == connection.receive_window.held, "what the streams hold is what the connection holds"
             live = [s.id for s in streams.by_id.values() if s.state != IDLE and not is_closed(s.state)]
             local = sum(streams.is_local(stream_id) for stream_id in live)
@@ -151,7 +151,7 @@ class Pair:
             for stream in sender.streams.by_id.values():
                 other = receiver.streams.by_id.get(stream.id)
                 if other is not None and other.receive_phase != OVER and stream.state != IDLE:
-                    assert stream.send_window == other.receive_window.available, f"the window of stream {stream.id}"
+                    assert stream.send_window == other.available, f"the window of stream {stream.id}"
 
     def check_nothing_left(self) -> None:
         """All streams have ended and all DATA is consumed: nothing may be left of them."""
