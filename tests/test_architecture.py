@@ -415,3 +415,11 @@ def test_an_import_loads_no_more_than_it_should(statement: str, unwanted: set[st
 def test_what_is_loaded_is_seen(statement: str, wanted: set[str]) -> None:
     """Else the test above could not fail."""
     assert loaded_by(statement) >= wanted
+
+
+@pytest.mark.parametrize("package", ["grpc_core", "grpc_core.aio", "http2.aio"])
+def test_names_that_are_not_loaded_are_listed(package: str) -> None:
+    """Asked of a new interpreter: in this one they may be loaded."""
+    program = f"import {package} as package\nprint({{*package.__all__}} - {{*dir(package)}})"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

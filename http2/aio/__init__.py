@@ -72,6 +72,12 @@ _MODULE_OF = {
     "server_ssl_context": "tls",
 }
 
+
+def __dir__() -> list[str]:
+    """All that can be asked for, loaded or not: for completion, `help` and `unittest.mock.create_autospec`."""
+    return sorted({*globals(), *__all__})
+
+
 if not TYPE_CHECKING:  # For type checkers any name would be one of these.
 
     def __getattr__(name: str) -> Any:
