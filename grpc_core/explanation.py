@@ -16,6 +16,7 @@ It holds plain values only, so it can be pickled with its error, and keeps no co
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from grpc_core.status import StatusCode
@@ -44,8 +45,12 @@ def failed_attempt(address: str, error: BaseException) -> Attempt:
     return Attempt(address, f"{name}: {error}" if str(error) else name, number)
 
 
-class Explanation(NamedTuple):
-    """What is known of a call that failed. Empty strings and tuples stand for what did not take place."""
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of a call that failed. Empty strings and tuples stand for what did not take place.
+
+    Not a tuple, for which `"%s" % error.explain()` would not work.
+    """
 
     code: StatusCode
     details: str

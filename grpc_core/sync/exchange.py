@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
@@ -54,7 +55,7 @@ class Outcome(NamedTuple):
             return Explanation(self.code, self.details, decided_by="this side")
         if self.reason.code is self.code:
             return self.reason
-        return self.reason._replace(code=self.code, details=self.details, decided_by="this side")
+        return dataclasses.replace(self.reason, code=self.code, details=self.details, decided_by="this side")
 
 
 def _now(coroutine: Coroutine[Any, Any, Result] | Generator[Any, Any, Result]) -> Result:

@@ -46,6 +46,7 @@ def test_every_fact_has_its_line() -> None:
         "  attempts     2",
         "  again?       with care: this status often passes, but the server may have acted on the request",
     ]
+    assert "%s" % explanation == str(explanation), "as programs log it"  # noqa: UP031
     assert pickle.loads(pickle.dumps(explanation)) == explanation
 
 
