@@ -46,7 +46,7 @@ def run(folder: Path, program: str, check: bool = True) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "GRPC_VERBOSITY": "NONE"},  # grpcio logs some GOAWAYs
         capture_output=True,
         text=True,
         timeout=110,
