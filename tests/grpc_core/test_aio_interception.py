@@ -630,9 +630,9 @@ async def requests_are_seen_and_changed(stage: Stage) -> Outcome:
 
 # -- what differs on purpose -------------------------------------------------------------------------------------------
 
-DIFFERENCES: dict[str, Outcome] = {
-    # scenario: the outcome where the client is ours
-    "writing_after_done_writing": ('RPC is half closed after calling "done_writing".', b"1"),
+DIFFERENCES: dict[str, tuple[Outcome, Outcome]] = {
+    # scenario: the outcome where the client is ours; where it is grpcio's, which ends as ours when its tasks are quick
+    "writing_after_done_writing": (('RPC is half closed after calling "done_writing".', b"1"), "written"),
 }
 
 
@@ -653,8 +653,9 @@ def test_a_scenario_ends_as_with_grpcio(
     name: str, pair: tuple[str, dict[str, Outcome]], measure: dict[str, Outcome]
 ) -> None:
     modules, outcomes = pair
-    if modules.endswith("plait") and name in DIFFERENCES:
-        assert outcomes[name] == DIFFERENCES[name]
-        assert outcomes[name] != measure[name], "a difference that is none any more"
+    if name in DIFFERENCES:
+        ours, theirs = DIFFERENCES[name]
+        assert outcomes[name] == ours or (modules.endswith("grpcio") and outcomes[name] == theirs)
+        assert measure[name] in (ours, theirs)
     else:
         assert outcomes[name] == measure[name]
